@@ -1,0 +1,49 @@
+/*
+ * buf: bytes that grow up to a cap. The error sticks: after a failed append
+ * (no memory or cap reached) the content is what it was before that append
+ * and buf_ok is false, so a writer checks once at its end.
+ *
+ * Threads: one owner. No function here logs or blocks.
+ */
+#ifndef LIB_BUF_H
+#define LIB_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	char	*data;		/* always NUL terminated once allocated */
+	size_t	 len;		/* bytes, without that NUL */
+	size_t	 room;		/* bytes allocated */
+	size_t	 cap;		/* len never exceeds this */
+	bool	 failed;
+};
+
+/* cap: the largest length in bytes; 0 means 1 MiB. Allocates nothing yet. */
+void buf_init(struct buf *, size_t cap);
+/* Frees what the buffer holds; it may be used again with the same cap. */
+void buf_fini(struct buf *);
+/* Empties it and forgets a failure; keeps the memory. */
+void buf_reset(struct buf *);
+
+bool buf_ok(const struct buf *);
+/* The content as a string; "" when nothing was ever appended. */
+const char *buf_text(const struct buf *);
+
+void buf_add(struct buf *, const void *data, size_t len);
+void buf_add_str(struct buf *, const char *);
+void buf_add_char(struct buf *, char);
+void buf_add_u64(struct buf *, uint64_t);
+void buf_add_i64(struct buf *, int64_t);
+/* Lower-case hex, two digits a byte. */
+void buf_add_hex(struct buf *, const void *data, size_t len);
+void buf_printf(struct buf *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *, const char *fmt, va_list)
+    __attribute__((format(printf, 2, 0)));
+/* Removes the first n bytes (n <= len). */
+void buf_drop(struct buf *, size_t n);
+
+#endif
