@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libenrich.a
+%C%_libenrich_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libtm.a
+%C%_libtm_a_SOURCES =

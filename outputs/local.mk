@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/liboutputs.a
+%C%_liboutputs_a_SOURCES =

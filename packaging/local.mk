@@ -1,0 +1,1 @@
+# Units, packages and the default configuration.

@@ -1,0 +1,1 @@
+# One line per script: bench_scripts += %D%/x.sh

@@ -1,0 +1,14 @@
+# A target is two lines, a source %D%/fuzz_x.c and a corpus %D%/corpus/x/:
+#   fuzz_targets += %D%/fuzz_x
+#   %C%_fuzz_x_LDADD = $(FUZZ_LIBS)
+
+if FUZZING
+FUZZ_LIBS = $(TALLYMAN_LIBS) $(EXTERNAL_LIBS) $(FUZZ_ENGINE)
+else
+check_LIBRARIES += %D%/libreplay.a
+FUZZ_LIBS = %D%/libreplay.a $(TALLYMAN_LIBS) $(EXTERNAL_LIBS)
+endif
+%C%_libreplay_a_SOURCES = %D%/replay.c
+
+sh_tests += %D%/replay.sh
+EXTRA_DIST += %D%/corpus

@@ -1,0 +1,1 @@
+# One line per test: sh_tests += %D%/x.sh

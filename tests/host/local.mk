@@ -1,0 +1,1 @@
+# One line per test: host_tests += %D%/x.sh
