@@ -43,6 +43,10 @@ struct collector_env {
 	const void		*conf;		/* the collector's own values */
 	collector_tap_fn	 tap;		/* recorder, or NULL */
 	void			*tap_ctx;
+	/* Live only, or NULL: takes in what must be known first. Packets ask
+	 * for conntrack, audit records for the proc connector. */
+	void			(*before)(void *ctx);
+	void			*before_ctx;
 };
 
 struct collector_ops {

@@ -1,0 +1,30 @@
+/*
+ * link: interfaces, addresses and default routes of the network namespace,
+ * from rtnetlink(7). Feeds stream (names, masters, peers, which interface
+ * leads out) and tells one listener (promiscuous mode).
+ *
+ * Place: beside the packet path; capture does not wait for it.
+ * Source: rtnetlink(7), linux/if_link.h, linux/rtnetlink.h.
+ */
+#ifndef COLLECTORS_LINK_LINK_H
+#define COLLECTORS_LINK_LINK_H
+
+#include "collectors/collector.h"
+#include "stream/stream.h"
+
+extern const struct collector_ops link_collector;
+
+/* hairpin: a port of a bridge that sends frames back where they came from. */
+typedef void (*link_fn)(void *ctx, const struct stream_link *, bool hairpin);
+void link_listen(void *self, link_fn, void *ctx);
+
+/*
+ * A non-blocking rtnetlink socket with the groups joined and the receive
+ * buffer set. Needs no privilege. -errno on failure; the caller owns the fd.
+ */
+int link_open(void);
+
+/* Most interfaces and routes remembered; more are counted and dropped. */
+#define LINK_MAX	8192
+
+#endif
