@@ -111,6 +111,8 @@ void stream_nat(struct stream *, const struct stream_nat *);
 void stream_nat_dump(struct stream *, bool begin);
 void stream_link(struct stream *, const struct stream_link *);
 void stream_address(struct stream *, const struct stream_address *);
+/* The ring lost so many copies just now: flows of this time say so. */
+void stream_lost(struct stream *, uint64_t copies);
 /* Timers: reports, idle flows, window. Uses the clock's wall time. */
 void stream_tick(struct stream *);
 /* Interface name or "if7"; text lives in the stream. */

@@ -1,0 +1,386 @@
+/*
+ * The stamp of a packet tells whether conntrack has to be drained again
+ * before it: an alias that the kernel queued before the packet was captured
+ * is in the socket by then. Once per wake-up is the usual case.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pcap/pcap.h>
+#include <pcap/sll.h>
+
+#include "collectors/packet/packet.h"
+#include "collectors/packet/promisc.h"
+#include "lib/cursor.h"
+
+#define LOG_TAG "packet"
+#include "lib/log.h"
+
+/* The kernel hands a ring block over when it is full or this old. */
+#define BLOCK_TIMEOUT_MS	50
+#define FILTER_BYTES		8192
+
+static const char *const promisc_choices[] = { "auto", "on", "off", NULL };
+
+#define KEY(name, type, preset, min, max, help)				\
+	{ "capture", #name, type, offsetof(struct packet_conf, name),	\
+	  preset, min, max, NULL, help }
+const struct conf_key packet_conf_keys[] = {
+	KEY(enabled, CONF_BOOL, "on", 0, 0,
+	    "Capture packets at all."),
+	{ "capture", "promiscuous", CONF_ENUM,
+	  offsetof(struct packet_conf, promiscuous), "auto", 0, 0,
+	  promisc_choices,
+	  "Promiscuous membership on bridges, veths and physical interfaces. "
+	  "auto withholds it where it would change traffic." },
+	KEY(snaplen, CONF_SIZE, "256", 96, 262144,
+	    "Bytes of each packet that are captured."),
+	KEY(ring_bytes, CONF_SIZE, "64MiB", 1 << 20, INT64_C(1) << 31,
+	    "Memory shared with the kernel for packets."),
+	KEY(container_loopback, CONF_BOOL, "off", 0, 0,
+	    "Capture inside the namespaces of containers. Not available yet."),
+	KEY(exclude, CONF_LIST, "", 0, 0,
+	    "pcap-filter(7) expressions of traffic that is not captured."),
+};
+const size_t packet_conf_n_keys =
+    sizeof(packet_conf_keys) / sizeof(packet_conf_keys[0]);
+#undef KEY
+
+struct capture {
+	struct collector_env	 env;
+	struct packet_conf	 conf;
+	pcap_t			*pcap;
+	struct promisc		*promisc;
+	struct wall		 drained;	/* when `before` last ran */
+	struct ledger_stage	*stage;
+	ledger_count		*short_header, *link_type;
+	ledger_count		*ring_drops, *interface_drops;
+	char			 why[PCAP_ERRBUF_SIZE + 64];
+};
+
+static void *
+new(const struct collector_env *env)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->env = *env;
+	if (env->conf != NULL)
+		c->conf = *(const struct packet_conf *)env->conf;
+	c->stage = ledger_stage(env->ledger, "packet.copies");
+	c->short_header = ledger_dropped(c->stage, "short_link_header");
+	c->link_type = ledger_dropped(c->stage, "unknown_link_type");
+	c->ring_drops = ledger_outside(c->stage, "ring_drops");
+	c->interface_drops = ledger_outside(c->stage, "interface_drops");
+	return c;
+}
+
+static void
+release(void *self)
+{
+	struct capture *c = self;
+
+	if (c == NULL)
+		return;
+	promisc_free(c->promisc);
+	if (c->pcap != NULL)
+		pcap_close(c->pcap);
+	free(c);
+}
+
+const char *
+packet_why(const void *self)
+{
+	const struct capture *c = self;
+
+	return c->why;
+}
+
+int
+packet_fd(const void *self)
+{
+	const struct capture *c = self;
+
+	return c->pcap == NULL ? -1 : pcap_get_selectable_fd(c->pcap);
+}
+
+/* "not ifindex 1 and not (a) and not (b)"; -E2BIG when it is too long. */
+static int
+build_filter(const struct capture *c, char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "not ifindex 1");
+
+	for (size_t i = 0; i < c->conf.exclude.n; i++) {
+		int n = snprintf(text + used, size - used, " and not (%s)",
+		    c->conf.exclude.items[i]);
+
+		if (n < 0 || (size_t)n >= size - used)
+			return -E2BIG;
+		used += (size_t)n;
+	}
+	return 0;
+}
+
+static int
+set_filter(struct capture *c)
+{
+	struct bpf_program program;
+	char text[FILTER_BYTES];
+	int rc = build_filter(c, text, sizeof(text));
+
+	if (rc != 0) {
+		snprintf(c->why, sizeof(c->why), "capture.exclude is too long");
+		return rc;
+	}
+	if (pcap_compile(c->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		snprintf(c->why, sizeof(c->why), "capture filter: %s",
+		    pcap_geterr(c->pcap));
+		return -EINVAL;
+	}
+	rc = pcap_setfilter(c->pcap, &program) == 0 ? 0 : -EIO;
+	if (rc != 0)
+		snprintf(c->why, sizeof(c->why), "capture filter: %s",
+		    pcap_geterr(c->pcap));
+	pcap_freecode(&program);
+	return rc;
+}
+
+static int
+activate(struct capture *c)
+{
+	int rc;
+
+	if ((rc = pcap_set_snaplen(c->pcap, (int)c->conf.snaplen)) != 0 ||
+	    (rc = pcap_set_timeout(c->pcap, BLOCK_TIMEOUT_MS)) != 0 ||
+	    (rc = pcap_set_buffer_size(c->pcap,
+	    (int)c->conf.ring_bytes)) != 0 ||
+	    (rc = pcap_set_tstamp_precision(c->pcap,
+	    PCAP_TSTAMP_PRECISION_NANO)) != 0 ||
+	    (rc = pcap_activate(c->pcap)) < 0) {
+		snprintf(c->why, sizeof(c->why), "%s: %s",
+		    pcap_statustostr(rc), pcap_geterr(c->pcap));
+		return rc == PCAP_ERROR_PERM_DENIED ? -EPERM : -EIO;
+	}
+	return 0;
+}
+
+static int
+start(void *self, int fd)
+{
+	struct capture *c = self;
+	char err[PCAP_ERRBUF_SIZE];
+	int rc;
+
+	(void)fd;
+	c->pcap = pcap_create("any", err);
+	if (c->pcap == NULL) {
+		snprintf(c->why, sizeof(c->why), "%s", err);
+		return -EIO;
+	}
+	if ((rc = activate(c)) != 0)
+		goto fail;
+	if (pcap_set_datalink(c->pcap, DLT_LINUX_SLL2) != 0 ||
+	    pcap_setnonblock(c->pcap, 1, err) != 0) {
+		snprintf(c->why, sizeof(c->why), "%s", pcap_geterr(c->pcap));
+		rc = -EIO;
+		goto fail;
+	}
+	if ((rc = set_filter(c)) != 0)
+		goto fail;
+	c->promisc = promisc_new(pcap_fileno(c->pcap),
+	    (enum packet_promisc)c->conf.promiscuous);
+	if (c->promisc == NULL) {
+		rc = -ENOMEM;
+		goto fail;
+	}
+	return 0;
+fail:
+	pcap_close(c->pcap);
+	c->pcap = NULL;
+	return rc;
+}
+
+void
+packet_on_link(void *self, const struct stream_link *link, bool hairpin)
+{
+	struct capture *c = self;
+
+	if (c->promisc != NULL)
+		promisc_on_link(c->promisc, link, hairpin);
+}
+
+void
+packet_write_promisc(const void *self, struct json_writer *w)
+{
+	const struct capture *c = self;
+
+	if (c->promisc != NULL)
+		promisc_write_json(c->promisc, w);
+	else {
+		json_open(w, '[');
+		json_close(w, ']');
+	}
+}
+
+void
+packet_count_ring(void *self)
+{
+	struct capture *c = self;
+	struct pcap_stat st;
+
+	if (c->pcap == NULL || pcap_stats(c->pcap, &st) != 0)
+		return;
+	if (st.ps_drop > ledger_get(c->ring_drops))
+		stream_lost(c->env.stream, st.ps_drop -
+		    ledger_get(c->ring_drops));
+	ledger_set(c->ring_drops, st.ps_drop);
+	ledger_set(c->interface_drops, st.ps_ifdrop);
+}
+
+static void
+strip_sll2(struct cursor *cur, struct stream_packet *p)
+{
+	const uint8_t *mac;
+	uint8_t mac_len;
+
+	p->ethertype = cursor_u16be(cur);
+	cursor_skip(cur, 2);
+	p->ifindex = cursor_u32be(cur);
+	cursor_skip(cur, 2);
+	p->seen = cursor_u8(cur);
+	mac_len = cursor_u8(cur);
+	mac = cursor_take(cur, SLL_ADDRLEN);
+	if (mac != NULL && mac_len == 6)
+		memcpy(p->source_mac, mac, 6);
+}
+
+static void
+strip_sll(struct cursor *cur, struct stream_packet *p)
+{
+	const uint8_t *mac;
+	uint16_t mac_len;
+
+	p->seen = (uint8_t)cursor_u16be(cur);
+	cursor_skip(cur, 2);
+	mac_len = cursor_u16be(cur);
+	mac = cursor_take(cur, SLL_ADDRLEN);
+	p->ethertype = cursor_u16be(cur);
+	p->ifindex = 1;
+	if (mac != NULL && mac_len == 6)
+		memcpy(p->source_mac, mac, 6);
+}
+
+static void
+strip_ethernet(struct cursor *cur, struct stream_packet *p)
+{
+	const uint8_t *mac;
+
+	cursor_skip(cur, 6);
+	mac = cursor_take(cur, 6);
+	p->ethertype = cursor_u16be(cur);
+	p->ifindex = 1;
+	if (mac != NULL)
+		memcpy(p->source_mac, mac, 6);
+}
+
+static void
+strip_raw(struct cursor *cur, struct stream_packet *p)
+{
+	struct cursor peek = *cur;
+
+	p->ethertype = cursor_u8(&peek) >> 4 == 6 ? 0x86dd : 0x0800;
+	p->ifindex = 1;
+}
+
+/* One row per link type that is understood. */
+static const struct {
+	uint32_t	type;
+	void		(*strip)(struct cursor *, struct stream_packet *);
+} link_types[] = {
+	{ DLT_LINUX_SLL2, strip_sll2 },
+	{ DLT_LINUX_SLL, strip_sll },
+	{ DLT_EN10MB, strip_ethernet },
+	{ DLT_RAW, strip_raw },
+	{ 101, strip_raw },	/* LINKTYPE_RAW, as files have it */
+};
+
+static void
+feed(void *self, const struct collector_input *in)
+{
+	struct capture *c = self;
+	struct stream_packet p = { .when = in->when };
+	struct cursor cur = cursor_make(in->bytes, in->len);
+	size_t header;
+
+	ledger_add(&c->stage->received, 1);
+	for (size_t i = 0; i < sizeof(link_types) / sizeof(link_types[0]); i++) {
+		if (link_types[i].type != in->type)
+			continue;
+		link_types[i].strip(&cur, &p);
+		if (!cursor_ok(&cur)) {
+			ledger_add(c->short_header, 1);
+			return;
+		}
+		p.len = cursor_left(&cur);
+		header = in->len - p.len;
+		p.bytes = cur.pos;
+		p.wire_len = in->wire_len > header ? in->wire_len - header : 0;
+		if (p.wire_len < p.len)
+			p.wire_len = p.len;
+		ledger_add(&c->stage->delivered, 1);
+		stream_packet(c->env.stream, &p);
+		return;
+	}
+	ledger_add(c->link_type, 1);
+}
+
+static void
+on_packet(u_char *self, const struct pcap_pkthdr *h, const u_char *bytes)
+{
+	struct capture *c = (struct capture *)(void *)self;
+	struct collector_input in = {
+		/* nanoseconds: asked for with pcap_set_tstamp_precision */
+		.when = { (int64_t)h->ts.tv_sec * MONO_S + h->ts.tv_usec },
+		.type = DLT_LINUX_SLL2,
+		.wire_len = h->len,
+		.bytes = bytes,
+		.len = h->caplen,
+	};
+
+	if (in.when.ns >= c->drained.ns && c->env.before != NULL) {
+		c->drained = mono_wall(c->env.clock);
+		c->env.before(c->env.before_ctx);
+	}
+	if (c->env.tap != NULL)
+		c->env.tap(c->env.tap_ctx, packet_collector.name, &in);
+	feed(c, &in);
+}
+
+static int
+read_some(void *self, int budget)
+{
+	struct capture *c = self;
+	int n = pcap_dispatch(c->pcap, budget, on_packet, (u_char *)c);
+
+	if (n >= 0)
+		return n;
+	/* An interface that went down is no fault of the "any" device. */
+	snprintf(c->why, sizeof(c->why), "%s", pcap_geterr(c->pcap));
+	return n == PCAP_ERROR_BREAK ? 0 : -EIO;
+}
+
+static void
+tick(void *self, struct mono now)
+{
+	(void)now;
+	packet_count_ring(self);
+}
+
+const struct collector_ops packet_collector = {
+	.name = "packet", .new = new, .start = start, .read = read_some,
+	.feed = feed, .tick = tick, .free = release,
+};
