@@ -24,7 +24,8 @@ struct hash_128 hash_128(const struct hash_key *, const void *data, size_t len);
  * Unkeyed, stable across runs and hosts: for identifiers in documents
  * (process.entity_id, event.id), never for tables. Lower-case hex of the
  * first 80 bits of SHA-256 of the parts joined by NUL; out has 20 digits
- * and a NUL. (libcrypto)
+ * and a NUL. All zeros when libcrypto has no memory. The first call of this
+ * or hash_sha1 reads libcrypto's configuration: make one before a sandbox.
  */
 #define HASH_ID_TEXT	21
 void hash_id(char out[static HASH_ID_TEXT], const char *const parts[],

@@ -30,9 +30,11 @@ struct ipaddr ipaddr_unmap(struct ipaddr);
 const char *ipaddr_format(const struct ipaddr *, char text[static IPADDR_TEXT]);
 /* Whole text must be an address. 0 or -EINVAL. */
 int ipaddr_parse(const char *text, size_t len, struct ipaddr *out);
-/* "10.0.0.0/8"; without a slash the whole address. 0 or -EINVAL. */
+/* "10.0.0.0/8"; without a slash the whole address. Bits of the host part are
+ * cleared. 0 or -EINVAL. */
 int ipaddr_cidr_parse(const char *text, size_t len, struct ipaddr_cidr *out);
 bool ipaddr_in(const struct ipaddr *, const struct ipaddr_cidr *);
+/* These three judge an IPv4-mapped address by its IPv4 part. */
 /* 127/8, ::1. */
 bool ipaddr_is_loopback(const struct ipaddr *);
 /* Multicast, or 255.255.255.255. */

@@ -1,2 +1,11 @@
 noinst_LIBRARIES += %D%/libtm.a
-%C%_libtm_a_SOURCES =
+%C%_libtm_a_SOURCES = \
+	%D%/arena.c %D%/arena.h \
+	%D%/buf.c %D%/buf.h \
+	%D%/cursor.h \
+	%D%/hash.c %D%/hash.h \
+	%D%/ipaddr.c %D%/ipaddr.h \
+	%D%/json.h \
+	%D%/log.c %D%/log.h \
+	%D%/map.c %D%/map.h \
+	%D%/mono.c %D%/mono.h
