@@ -18,12 +18,12 @@ main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("%s\n", PACKAGE_STRING);
-		return (0);
+		return 0;
 	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		usage(stdout);
-		return (0);
+		return 0;
 	}
 	usage(stderr);
-	return (EXIT_USAGE);
+	return EXIT_USAGE;
 }

@@ -56,9 +56,12 @@ AM_TESTS_ENVIRONMENT = \
 	CHECK_CFLAGS='$(AM_CPPFLAGS) $(CPPFLAGS)'; export CHECK_CFLAGS; \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
+# What "make check" builds, without running it.
+check-programs: all $(check_LIBRARIES) $(check_PROGRAMS)
+
 bench: all
 	@$(AM_TESTS_ENVIRONMENT) for s in $(bench_scripts); do \
 		"$(abs_srcdir)/$$s" || exit 1; \
 	done
 
-.PHONY: bench
+.PHONY: bench check-programs

@@ -22,13 +22,13 @@ read_all(FILE *f, uint8_t **data, size_t *len)
 		if (*len == cap) {
 			cap = cap == 0 ? 4096 : cap * 2;
 			if ((p = realloc(*data, cap)) == NULL)
-				return (-1);
+				return -1;
 			*data = p;
 		}
 		n = fread(*data + *len, 1, cap - *len, f);
 		*len += n;
 	} while (n > 0);
-	return (ferror(f) ? -1 : 0);
+	return ferror(f) ? -1 : 0;
 }
 
 static int
@@ -41,14 +41,14 @@ run_file(const char *path)
 
 	if ((f = fopen(path, "rb")) == NULL) {
 		perror(path);
-		return (-1);
+		return -1;
 	}
 	rc = read_all(f, &data, &len);
 	fclose(f);
 	if (rc == -1) {
 		perror(path);
 		free(data);
-		return (-1);
+		return -1;
 	}
 	/* Exactly as long as the input: the sanitizer sees a byte too far. */
 	exact = realloc(data, len > 0 ? len : 1);
@@ -56,7 +56,7 @@ run_file(const char *path)
 		exact = data;
 	LLVMFuzzerTestOneInput(exact, len);
 	free(exact);
-	return (0);
+	return 0;
 }
 
 int
@@ -67,5 +67,5 @@ main(int argc, char **argv)
 	for (i = 1; i < argc; i++)
 		if (run_file(argv[i]) == -1)
 			rc = 1;
-	return (rc);
+	return rc;
 }

@@ -3,7 +3,6 @@
 . "$top_srcdir/tests/support/tap.sh"
 
 tmpdir
-# shellcheck disable=SC2154 # fuzz_targets comes from the makefile
 [ -n "$fuzz_targets" ] || skip_all "there is no fuzz target"
 for target in $fuzz_targets; do
 	name=${target##*/fuzz_}

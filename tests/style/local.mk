@@ -1,1 +1,30 @@
 # One line per test: sh_tests += %D%/x.sh
+sh_tests += %D%/layers.sh
+sh_tests += %D%/headers.sh
+sh_tests += %D%/banned.sh
+sh_tests += %D%/format.sh
+sh_tests += %D%/state.sh
+sh_tests += %D%/shell.sh
+sh_tests += %D%/man.sh
+EXTRA_DIST += %D%/layers.txt %D%/metrics.sh %D%/cppcheck.txt
+
+# For reviewers to read; fails nothing.
+metrics:
+	@cd $(top_srcdir) && $(SHELL) tests/style/metrics.sh
+
+check-headers: config.h
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(top_srcdir)/%D%/headers.sh
+
+# Every style test, the analyser of cppcheck and that of gcc. A finding that
+# is wrong goes to cppcheck.txt with a comment.
+lint: all
+	@$(AM_TESTS_ENVIRONMENT) \
+	for s in layers headers banned format state shell man; do \
+		$(SHELL) $(top_srcdir)/%D%/$$s.sh || exit 1; \
+	done
+	cd $(top_srcdir) && cppcheck --quiet --std=c11 --error-exitcode=1 \
+		--enable=warning,portability --inline-suppr -I. \
+		--suppressions-list=tests/style/cppcheck.txt \
+		lib agent stream enrich rules outputs collectors
+
+.PHONY: metrics check-headers lint

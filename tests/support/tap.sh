@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Test Anything Protocol for shell scripts. A test sources it:
 #	. "$top_srcdir/tests/support/tap.sh"
 # and ends with done_testing. A plan is not needed before.
