@@ -73,7 +73,8 @@ enum event_presence { EVENT_ABSENT, EVENT_MISSING, EVENT_SET };
 struct event_value {
 	enum field_id		 field;
 	bool			 missing;
-	uint32_t		 count;	/* lists: members; else 1 */
+	uint32_t		 count;	/* lists: members (of a MAP all keys
+					   and values); else 1 */
 	union {
 		struct event_str	 str;	/* STR, JSON */
 		const struct event_str	*strs;	/* STRS; MAP: key, value, ... */
@@ -103,7 +104,8 @@ void event_seal(struct event *);
 bool event_sealed(const struct event *);
 bool event_truncated(const struct event *);
 
-/* Setters copy. The field's type in the table must match (asserted). */
+/* Setters copy. The field's type in the table must match (asserted). A NULL
+ * given to event_set_cstr sets nothing. */
 void event_set_str(struct event *, enum field_id, const char *, size_t len);
 void event_set_cstr(struct event *, enum field_id, const char *);
 void event_set_fmt(struct event *, enum field_id, const char *fmt, ...)
@@ -112,6 +114,7 @@ void event_set_fmt(struct event *, enum field_id, const char *fmt, ...)
  * when unique is true. At most 4,096 members. */
 void event_add_str(struct event *, enum field_id, const char *, size_t len,
     bool unique);
+/* A key that is in the map already gets the new value. */
 void event_add_pair(struct event *, enum field_id, const char *key,
     const char *value);
 void event_set_num(struct event *, enum field_id, int64_t);

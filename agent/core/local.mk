@@ -1,2 +1,10 @@
 noinst_LIBRARIES += %D%/libcore.a
-%C%_libcore_a_SOURCES =
+%C%_libcore_a_SOURCES = \
+	%D%/conf.h \
+	%D%/event.c %D%/event.h \
+	%D%/event_json.c \
+	%D%/field.c %D%/fields.def \
+	%D%/ledger.c %D%/ledger.h \
+	%D%/loop.c %D%/loop.h \
+	%D%/pipeline.c %D%/pipeline.h \
+	%D%/queue.c %D%/queue.h

@@ -2,6 +2,8 @@
  * pipeline: the way of an event after its collector made it:
  * enrichers in their order, seal, rules, sinks (store and outputs).
  *
+ * Ledger: stage "pipeline", and "sink.NAME" for what each sink took.
+ *
  * Threads: the engine's loop thread. Sinks take a reference and hand the
  * event to another thread by themselves.
  */
@@ -38,11 +40,16 @@ void pipeline_add_judge(struct pipeline *, const char *name,
 void pipeline_add_sink(struct pipeline *, const char *name,
     pipeline_sink_fn, void *self);
 
-/* Takes the caller's reference in every case. */
+/*
+ * Takes the caller's reference in every case. NULL is an event that could not
+ * be made: it is counted as received and dropped (no_memory). What a judge
+ * submits is handled after the event that it judges has reached the sinks;
+ * an event that more than 8 others led to is dropped (loop).
+ */
 void pipeline_submit(struct pipeline *, struct event *);
 /* Retries held events; call every 20 ms or so. */
 void pipeline_tick(struct pipeline *);
-/* Sends held events on as they are. */
+/* Sends held events on without waiting any more. */
 void pipeline_flush(struct pipeline *);
 
 #endif
