@@ -1,0 +1,376 @@
+# host.sh: what the host tests share, on top of tap.sh.  A test sources it:
+#	. "$top_srcdir/tests/support/host.sh"
+#
+# The test host (one at a time on a machine: kernel audit has one owner)
+#	host_need TOOL...        skip the test when a tool or right is missing
+#	host_begin IMAGE...      lock, keep the audit state, bring a host up
+#	on_host COMMAND...       in the host's network namespace
+#	on_outside COMMAND...    in the outside's
+#	docker ARGUMENT...       against the test host's daemon
+#	host_end                 take all of it away (also done at exit)
+#
+# The agent under test, in the host's network namespace
+#	agent_config             writes $agent_conf; reads $agent_more (YAML)
+#	agent_start [ARG...]     returns when it said READY=1; $agent_pid
+#	agent_stop               SIGTERM; returns its exit status
+#	agent_kill               SIGKILL to all of it
+#	tm ARGUMENT...           the command line, with the same configuration
+#
+# Truth that owes nothing to the agent
+#	truth_conntrack          tab separated, see there
+#	truth_eth0 CONTAINER     rx_bytes rx_packets tx_bytes tx_packets
+#	truth_veth CONTAINER     name of its interface in the host
+#	truth_dump_start NAME IFACE FILTER... / truth_dump_stop NAME
+#	truth_payload NAME       payload of each TCP connection, by its SYN, FIN
+#
+#	wait_for SECONDS COMMAND...   polls; false when time is up
+#	audit_state              rules and settings of the kernel, one a line
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # TH_* and agent_* are for the tests
+
+: "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}"
+# shellcheck source=tests/support/tap.sh
+. "$top_srcdir/tests/support/tap.sh"
+
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+testhost=$top_srcdir/tests/support/testhost
+tallyman=${TALLYMAN:-$top_builddir/tallyman}
+host_lock=${TALLYMAN_HOST_LOCK:-/run/lock/tallyman-host.lock}
+agent_pid=
+agent_more=
+audit_saved=
+TH_NAME=
+
+# wait_for SECONDS COMMAND...
+wait_for() {
+	local end=$((SECONDS + $1 + 1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return 1
+		sleep 0.05
+	done
+}
+
+# A zombie has ended.
+has_ended() {
+	local stat
+
+	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+	[[ ${stat##*) } == Z* ]]
+}
+
+# --- kernel audit -----------------------------------------------------------
+
+audit_rules() {
+	auditctl -l | grep -v '^No rules$'
+}
+
+audit_settings() {
+	auditctl -s | grep -E '^(enabled|failure|pid|rate_limit|backlog_limit|backlog_wait_time) '
+}
+
+audit_state() {
+	audit_settings
+	audit_rules
+}
+
+audit_keep() {
+	audit_saved=$tmp/audit
+	mkdir -p "$audit_saved"
+	audit_rules >"$audit_saved/rules"
+	audit_settings >"$audit_saved/settings"
+}
+
+audit_setting() {
+	awk -v k="$1" '$1 == k { print $2 }' "$audit_saved/settings"
+}
+
+# Gives back what the test or the agent changed: the rules that came are
+# deleted, those that went are added, the settings are set.
+audit_give_back() {
+	local rule
+
+	[[ -n $audit_saved && $(audit_setting enabled) != 2 ]] || return 0
+	audit_rules >"$audit_saved/now"
+	while read -r rule; do
+		# shellcheck disable=SC2086 # a line of arguments
+		auditctl ${rule/#-a/-d}
+	done < <(grep -vxFf "$audit_saved/rules" "$audit_saved/now")
+	while read -r rule; do
+		# shellcheck disable=SC2086
+		auditctl $rule
+	done < <(grep -vxFf "$audit_saved/now" "$audit_saved/rules")
+	auditctl -b "$(audit_setting backlog_limit)"
+	auditctl -r "$(audit_setting rate_limit)"
+	auditctl -f "$(audit_setting failure)"
+	auditctl --backlog_wait_time "$(audit_setting backlog_wait_time)"
+	auditctl -e "$(audit_setting enabled)"
+}
+
+# --- the test host ----------------------------------------------------------
+
+host_need() {
+	local why
+
+	why=$("$testhost" needs)
+	[[ -z $why ]] || skip_all "$why"
+	need "$@"
+}
+
+host_need_audit() {
+	need auditctl
+	auditctl -s >/dev/null 2>&1 || skip_all "kernel audit is not usable"
+	[[ $(auditctl -s | awk '$1 == "pid" { print $2 }') == 0 ]] ||
+		skip_all "another daemon owns kernel audit"
+	[[ $(auditctl -s | awk '$1 == "enabled" { print $2 }') != 2 ]] ||
+		skip_all "the audit rules are locked until reboot"
+}
+
+host_need_agent() {
+	[[ -x $tallyman ]] || skip_all "$tallyman is not built"
+	if ! "$tallyman" run --help >/dev/null 2>&1; then
+		skip_all "this tallyman has no run command yet"
+	fi
+}
+
+host_take_lock() {
+	mkdir -p "$(dirname "$host_lock")"
+	exec 9>"$host_lock"
+	flock 9
+}
+
+host_begin() {
+	local image args=()
+
+	for image; do
+		args+=(--image "$image")
+	done
+	tmpdir
+	# The unprivileged half of the agent has to get through.
+	chmod 755 "$tmp"
+	host_take_lock
+	"$testhost" sweep >/dev/null 2>&1
+	command -v auditctl >/dev/null && audit_keep 2>/dev/null
+	TH_NAME=$("$testhost" up --owner $$ "${args[@]}" 2>"$tmp/up.log" 9>&-)
+	if [[ -z $TH_NAME ]]; then
+		diag "$(cat "$tmp/up.log")"
+		fail "the test host came up"
+		done_testing
+	fi
+	eval "$("$testhost" -n "$TH_NAME" env)"
+}
+
+on_host() {
+	nsenter --net="$TH_HOST_NETNS" "$@"
+}
+
+on_outside() {
+	nsenter --net="$TH_OUTSIDE_NETNS" "$@"
+}
+
+docker() {
+	"$testhost" -n "$TH_NAME" docker "$@"
+}
+
+container_ip() {
+	docker inspect -f \
+	    '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"
+}
+
+host_end() {
+	agent_kill
+	if [[ -n $TH_NAME ]]; then
+		"$testhost" -n "$TH_NAME" down
+		TH_NAME=
+	fi
+	audit_give_back >/dev/null 2>&1
+	audit_saved=
+}
+
+# Called by tap.sh when the script ends, however it ends.
+at_exit() {
+	if [[ -n $agent_pid && $tap_bad -gt 0 ]]; then
+		diag "the agent's last words:"
+		diag "$(tail -n 25 "$agent_dir/log" 2>/dev/null)"
+	fi
+	host_end
+	! declare -F test_at_exit >/dev/null || test_at_exit
+}
+
+# --- the agent --------------------------------------------------------------
+
+# Sections that a test wants in addition go into $agent_more as YAML.
+agent_config() {
+	agent_dir=$TH_DIR/agent
+	agent_conf=$agent_dir/tallyman.yaml
+	mkdir -p "$agent_dir/state"
+	cat >"$agent_conf" <<-YAML
+		docker:
+		  socket: $TH_SOCKET
+		store:
+		  path: $agent_dir/state/tallyman.db
+		rules:
+		  paths: [$top_srcdir/rules/sigma]
+		$agent_more
+	YAML
+}
+
+agent_start() {
+	local notify=$agent_dir/notify waiter
+
+	rm -f "$notify"
+	"$TH_TRAFFIC" notify "$notify" 30 >"$agent_dir/notified" 9>&- &
+	waiter=$!
+	wait_for 5 test -S "$notify"
+	NOTIFY_SOCKET=$notify nsenter --net="$TH_HOST_NETNS" \
+	    "$tallyman" run -c "$agent_conf" --state-dir "$agent_dir/state" \
+	    "$@" </dev/null >>"$agent_dir/out" 2>>"$agent_dir/log" 9>&- &
+	agent_pid=$!
+	until has_ended $waiter; do
+		if has_ended $agent_pid; then
+			kill $waiter
+			diag "the agent ended while it started:"
+			diag "$(tail -n 25 "$agent_dir/log")"
+			agent_pid=
+			return 1
+		fi
+		sleep 0.05
+	done
+	wait $waiter
+}
+
+# All processes of the agent: itself and what it forked.
+agent_pids() {
+	local pid=${1:-$agent_pid} child
+
+	[[ -n $pid ]] || return 0
+	echo "$pid"
+	cat "/proc/$pid/task/"*/children 2>/dev/null | tr ' ' '\n' |
+	    while read -r child; do
+		agent_pids "$child"
+	done
+}
+
+agent_stop() {
+	local pid=$agent_pid rc=0
+
+	kill -TERM "$pid" || return 1
+	if ! wait_for 20 has_ended "$pid"; then
+		diag "the agent did not stop within 20 s of SIGTERM"
+		agent_kill
+		return 124
+	fi
+	wait "$pid" || rc=$?
+	agent_pid=
+	return $rc
+}
+
+agent_kill() {
+	local pids pid
+
+	[[ -n $agent_pid ]] || return 0
+	pids=$(agent_pids)
+	for pid in $pids; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	for pid in $pids; do
+		wait_for 5 has_ended "$pid"
+	done
+	wait "$agent_pid" 2>/dev/null
+	agent_pid=
+}
+
+tm() {
+	local command=$1
+
+	shift
+	nsenter --net="$TH_HOST_NETNS" "$tallyman" "$command" \
+	    -c "$agent_conf" --state-dir "$agent_dir/state" "$@" 9>&-
+}
+
+# --- truth ------------------------------------------------------------------
+
+# One connection a line, tab separated: protocol, original source, sport,
+# destination, dport, packets, bytes, then the same six of the reply.
+truth_conntrack() {
+	on_host conntrack -L -o extended 2>/dev/null | awk '
+	{
+		n = 0
+		split("", v)
+		for (i = 1; i <= NF; i++)
+			if (split($i, kv, "=") == 2)
+				v[++c[kv[1], NR] "," kv[1]] = kv[2]
+		line = $3
+		for (d = 1; d <= 2; d++)
+			line = line "\t" v[d ",src"] "\t" v[d ",sport"] "\t" \
+			    v[d ",dst"] "\t" v[d ",dport"] "\t" \
+			    v[d ",packets"] "\t" v[d ",bytes"]
+		print line
+	}'
+}
+
+truth_eth0() {
+	# shellcheck disable=SC2016 # for the shell in the container
+	docker exec "$1" sh -c 'cd /sys/class/net/eth0/statistics && echo \
+	    $(cat rx_bytes rx_packets tx_bytes tx_packets)'
+}
+
+truth_veth() {
+	local index
+
+	index=$(docker exec "$1" cat /sys/class/net/eth0/iflink)
+	ip -n "$TH_HOST" -o link | sed -n "s/^$index: \\([^@:]*\\).*/\\1/p"
+}
+
+# truth_dump_start NAME IFACE FILTER...: in the host's namespace.
+truth_dump_start() {
+	local name=$1 iface=$2
+
+	shift 2
+	on_host tcpdump -i "$iface" -n -s 128 -U -B 16384 \
+	    -w "$tmp/$name.pcap" "$@" 2>"$tmp/$name.err" 9>&- &
+	echo $! >"$tmp/$name.pid"
+	wait_for 10 grep -q 'listening on' "$tmp/$name.err"
+}
+
+truth_dump_stop() {
+	local pid
+
+	pid=$(cat "$tmp/$1.pid")
+	kill -INT "$pid" && wait "$pid"
+	if ! grep -q '^0 packets dropped by kernel' "$tmp/$1.err"; then
+		diag "the independent capture lost packets"
+		return 1
+	fi
+}
+
+# One direction of a TCP connection a line: source.port destination.port and
+# its payload, which is where the FIN stands less where the SYN stood.
+truth_payload() {
+	tcpdump -n -S -r "$tmp/$1.pcap" \
+	    'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0' 2>/dev/null | awk '
+	{
+		from = $3
+		to = $5
+		sub(/:$/, "", to)
+		seq = $0
+		sub(/.* seq /, "", seq)
+		sub(/,.*/, "", seq)
+		if (split(seq, part, ":") == 2)
+			seq = part[2]
+		if ($7 ~ /S/)
+			syn[from " " to] = seq
+		else
+			fin[from " " to] = seq
+	}
+	END {
+		for (k in fin)
+			if (k in syn) {
+				n = fin[k] - syn[k] - 1
+				if (n < 0)
+					n += 4294967296
+				printf("%s %d\n", k, n)
+			}
+	}'
+}

@@ -1,0 +1,478 @@
+/*
+ * traffic: makes traffic and processes whose size is known beforehand.
+ *
+ * The test host builds it statically and puts it into its images, so that the
+ * truth of a test (five-tuples, payload bytes, number of execs) comes from
+ * the two ends themselves.  Every mode prints one line for each connection:
+ *
+ *	proto LOCAL LPORT REMOTE RPORT SENT RECEIVED MSENT MRECEIVED RETRANS
+ *
+ * SENT and RECEIVED are payload bytes as the socket calls counted them.  For
+ * tcp MSENT and MRECEIVED are segments (tcpi_segs_out, tcpi_segs_in), for udp
+ * datagrams; RETRANS is tcpi_bytes_retrans.  A server prints "ready" first.
+ */
+#define _GNU_SOURCE
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <err.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct tally {
+	struct sockaddr_storage local, remote;
+	unsigned long long sent, received, msent, mreceived, retrans;
+};
+
+static char block[65536];
+
+static unsigned long
+number(const char *s, unsigned long max)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(s, &end, 10);
+	if (errno != 0 || end == s || *end != '\0' || n > max)
+		errx(64, "not a number up to %lu: %s", max, s);
+	return n;
+}
+
+static socklen_t
+address(struct sockaddr_storage *ss, const char *host, const char *port)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+	struct sockaddr_in *in = (struct sockaddr_in *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)number(port, 65535));
+		return sizeof(*in);
+	}
+	if (inet_pton(AF_INET6, host, &in6->sin6_addr) != 1)
+		errx(64, "not an address: %s", host);
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons((uint16_t)number(port, 65535));
+	return sizeof(*in6);
+}
+
+static void
+print_end(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (ss->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+		printf(" %s %u", text, ntohs(in->sin_port));
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text,
+		    sizeof(text));
+		printf(" %s %u", text, ntohs(in6->sin6_port));
+	} else {
+		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+		printf(" %s %u", text, ntohs(in6->sin6_port));
+	}
+}
+
+static void
+report(const char *proto, const struct tally *t)
+{
+	printf("%s", proto);
+	print_end(&t->local);
+	print_end(&t->remote);
+	printf(" %llu %llu %llu %llu %llu\n", t->sent, t->received, t->msent,
+	    t->mreceived, t->retrans);
+	fflush(stdout);
+}
+
+/* Early: a socket that both ends have closed has no peer any more. */
+static void
+find_ends(int fd, struct tally *t)
+{
+	socklen_t len = sizeof(t->local);
+
+	if (getsockname(fd, (struct sockaddr *)&t->local, &len) == -1)
+		err(1, "getsockname");
+	len = sizeof(t->remote);
+	if (getpeername(fd, (struct sockaddr *)&t->remote, &len) == -1)
+		err(1, "getpeername");
+}
+
+static void
+report_tcp(const char *proto, int fd, struct tally *t)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+		err(1, "TCP_INFO");
+	t->msent = info.tcpi_segs_out;
+	t->mreceived = info.tcpi_segs_in;
+	t->retrans = info.tcpi_bytes_retrans;
+	report(proto, t);
+}
+
+static void
+send_all(int fd, unsigned long long n, struct tally *t)
+{
+	ssize_t got;
+
+	while (n > 0) {
+		got = send(fd, block, n < sizeof(block) ? n : sizeof(block),
+		    MSG_NOSIGNAL);
+		if (got == -1)
+			err(1, "send");
+		n -= (unsigned long long)got;
+		t->sent += (unsigned long long)got;
+	}
+}
+
+static void
+receive_all(int fd, struct tally *t)
+{
+	static char sink[65536];
+	ssize_t got;
+
+	while ((got = recv(fd, sink, sizeof(sink), 0)) > 0)
+		t->received += (unsigned long long)got;
+	if (got == -1)
+		err(1, "recv");
+}
+
+/* A dual-stack socket bound to any address. */
+static int
+bind_any(int type, const char *port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	int fd, off = 0, on = 1;
+
+	in6.sin6_port = htons((uint16_t)number(port, 65535));
+	if ((fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0)) == -1)
+		err(1, "socket");
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&in6, sizeof(in6)) == -1)
+		err(1, "bind port %s", port);
+	if (type == SOCK_STREAM && listen(fd, 1024) == -1)
+		err(1, "listen");
+	printf("ready\n");
+	fflush(stdout);
+	return fd;
+}
+
+/* tcp-server PORT REPLY: read to the end, answer REPLY bytes, close. */
+static int
+tcp_server(char **argv)
+{
+	unsigned long reply = number(argv[1], 1UL << 40);
+	int fd = bind_any(SOCK_STREAM, argv[0]), c;
+
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		struct tally t = { .sent = 0 };
+
+		if ((c = accept(fd, NULL, NULL)) == -1)
+			continue;
+		if (fork() == 0) {
+			find_ends(c, &t);
+			receive_all(c, &t);
+			send_all(c, reply, &t);
+			shutdown(c, SHUT_WR);
+			report_tcp("tcp", c, &t);
+			_exit(0);
+		}
+		close(c);
+	}
+}
+
+/* tcp-client HOST PORT COUNT SEND STEP: connection i sends SEND + i * STEP. */
+static int
+tcp_client(char **argv)
+{
+	unsigned long count = number(argv[2], 1000000);
+	unsigned long size = number(argv[3], 1UL << 40);
+	unsigned long step = number(argv[4], 1UL << 30), i;
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, argv[0], argv[1]);
+	int fd;
+
+	for (i = 0; i < count; i++) {
+		struct tally t = { .sent = 0 };
+
+		if ((fd = socket(ss.ss_family, SOCK_STREAM, 0)) == -1)
+			err(1, "socket");
+		if (connect(fd, (struct sockaddr *)&ss, len) == -1)
+			err(1, "connect %s %s", argv[0], argv[1]);
+		find_ends(fd, &t);
+		send_all(fd, size + i * step, &t);
+		shutdown(fd, SHUT_WR);
+		receive_all(fd, &t);
+		report_tcp("tcp", fd, &t);
+		close(fd);
+	}
+	return 0;
+}
+
+/* udp-server PORT REPLY: answer each datagram with REPLY bytes. */
+static int
+udp_server(char **argv)
+{
+	unsigned long reply = number(argv[1], 60000);
+	int fd = bind_any(SOCK_DGRAM, argv[0]);
+
+	for (;;) {
+		struct sockaddr_storage from;
+		socklen_t len = sizeof(from);
+		static char in[65536];
+
+		if (recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&from,
+		    &len) == -1)
+			continue;
+		if (sendto(fd, block, reply, 0, (struct sockaddr *)&from,
+		    len) == -1)
+			warn("sendto");
+	}
+	return 0;
+}
+
+static void
+udp_exchange(int fd, unsigned long datagrams, unsigned long size,
+    struct tally *t)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static char in[65536];
+	ssize_t got;
+
+	while (datagrams-- > 0) {
+		if (send(fd, block, size, 0) == -1)
+			err(1, "send");
+		t->sent += size;
+		t->msent++;
+		if (poll(&p, 1, 5000) != 1)
+			errx(1, "no answer within 5 s");
+		if ((got = recv(fd, in, sizeof(in), 0)) == -1)
+			err(1, "recv");
+		t->received += (unsigned long long)got;
+		t->mreceived++;
+	}
+}
+
+/* udp-client HOST PORT COUNT DATAGRAMS SIZE: socket i sends SIZE + i bytes. */
+static int
+udp_client(char **argv)
+{
+	unsigned long count = number(argv[2], 60000);
+	unsigned long datagrams = number(argv[3], 1000000);
+	unsigned long size = number(argv[4], 60000), i;
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, argv[0], argv[1]);
+	int fd;
+
+	for (i = 0; i < count; i++) {
+		struct tally t = { .sent = 0 };
+
+		if ((fd = socket(ss.ss_family, SOCK_DGRAM, 0)) == -1)
+			err(1, "socket");
+		if (connect(fd, (struct sockaddr *)&ss, len) == -1)
+			err(1, "connect");
+		find_ends(fd, &t);
+		udp_exchange(fd, datagrams, size + i, &t);
+		report("udp", &t);
+		close(fd);
+	}
+	return 0;
+}
+
+/* Reads a request head; what follows it in the buffer counts as body. */
+static int
+http_head(int fd, char *head, size_t size, struct tally *t)
+{
+	size_t used = 0;
+	ssize_t got;
+	char *end;
+
+	while (used < size - 1) {
+		got = recv(fd, head + used, size - 1 - used, 0);
+		if (got <= 0)
+			return -1;
+		used += (size_t)got;
+		t->received += (unsigned long long)got;
+		head[used] = '\0';
+		if ((end = strstr(head, "\r\n\r\n")) != NULL)
+			return (int)(used - (size_t)(end + 4 - head));
+	}
+	return -1;
+}
+
+static void
+http_take(int fd, const char *go_on, const char *done)
+{
+	static char head[16384], sink[65536];
+	struct tally t = { .sent = 0 };
+	unsigned long long want = 0;
+	char *length;
+	ssize_t got;
+	int have;
+
+	find_ends(fd, &t);
+	if ((have = http_head(fd, head, sizeof(head), &t)) == -1)
+		return;
+	if ((length = strcasestr(head, "content-length:")) != NULL)
+		want = strtoull(length + 15, NULL, 10);
+	if (strcasestr(head, "100-continue") != NULL) {
+		send(fd, go_on, strlen(go_on), MSG_NOSIGNAL);
+		t.sent += strlen(go_on);
+	}
+	want -= want < (unsigned long long)have ? want :
+	    (unsigned long long)have;
+	while (want > 0 && (got = recv(fd, sink, sizeof(sink), 0)) > 0) {
+		t.received += (unsigned long long)got;
+		want -= want < (unsigned long long)got ? want :
+		    (unsigned long long)got;
+	}
+	send(fd, done, strlen(done), MSG_NOSIGNAL);
+	t.sent += strlen(done);
+	shutdown(fd, SHUT_WR);
+	receive_all(fd, &t);
+	report_tcp("http", fd, &t);
+}
+
+/* http-sink PORT: take uploads, answer 200. */
+static int
+http_sink(char **argv)
+{
+	int fd = bind_any(SOCK_STREAM, argv[0]), c;
+
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		if ((c = accept(fd, NULL, NULL)) == -1)
+			continue;
+		if (fork() == 0) {
+			http_take(c, "HTTP/1.1 100 Continue\r\n\r\n",
+			    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+			    "Connection: close\r\n\r\n");
+			_exit(0);
+		}
+		close(c);
+	}
+}
+
+/* notify PATH SECONDS: be a service manager, end when READY=1 comes. */
+static int
+notify(char **argv)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct pollfd p = { .events = POLLIN };
+	char text[4096];
+	time_t end = time(NULL) + (time_t)number(argv[1], 3600);
+	ssize_t got;
+
+	if (strlen(argv[0]) >= sizeof(un.sun_path))
+		errx(64, "path too long");
+	memcpy(un.sun_path, argv[0], strlen(argv[0]));
+	if ((p.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
+		err(1, "socket");
+	unlink(argv[0]);
+	if (bind(p.fd, (struct sockaddr *)&un, sizeof(un)) == -1)
+		err(1, "bind %s", argv[0]);
+	/* The sender need not be root. */
+	if (chmod(argv[0], 0666) == -1)
+		err(1, "chmod");
+	while (time(NULL) < end) {
+		if (poll(&p, 1, 200) != 1)
+			continue;
+		if ((got = recv(p.fd, text, sizeof(text) - 1, 0)) <= 0)
+			continue;
+		text[got] = '\0';
+		printf("%s\n", text);
+		fflush(stdout);
+		if (strstr(text, "READY=1") != NULL)
+			return 0;
+	}
+	return 1;
+}
+
+/* storm COUNT PROGRAM: run "PROGRAM i" COUNT times, one after the other. */
+static int
+storm(char **argv)
+{
+	unsigned long count = number(argv[0], 10000000), i;
+	struct timespec a, b;
+	char text[24];
+	char *args[] = { argv[1], text, NULL };
+	pid_t pid;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (i = 1; i <= count; i++) {
+		snprintf(text, sizeof(text), "%lu", i);
+		errno = posix_spawn(&pid, argv[1], NULL, NULL, args, environ);
+		if (errno != 0)
+			err(1, "%s", argv[1]);
+		if (waitpid(pid, NULL, 0) == -1)
+			err(1, "waitpid");
+	}
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	printf("storm %lu %.6f\n", count, (double)(b.tv_sec - a.tv_sec) +
+	    (double)(b.tv_nsec - a.tv_nsec) / 1e9);
+	return 0;
+}
+
+static const struct mode {
+	const char *name;
+	int args;
+	int (*run)(char **argv);
+} modes[] = {
+	{ "tcp-server", 2, tcp_server },
+	{ "tcp-client", 5, tcp_client },
+	{ "udp-server", 2, udp_server },
+	{ "udp-client", 5, udp_client },
+	{ "http-sink", 1, http_sink },
+	{ "notify", 2, notify },
+	{ "storm", 2, storm },
+};
+
+int
+main(int argc, char **argv)
+{
+	const char *base = strrchr(argv[0], '/');
+	size_t i;
+
+	/* Installed a second time as "true": the shortest possible program. */
+	if (strcmp(base != NULL ? base + 1 : argv[0], "true") == 0)
+		return 0;
+	for (i = 0; i < sizeof(block); i++)
+		block[i] = (char)('a' + i % 26);
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (argc == modes[i].args + 2 &&
+		    strcmp(argv[1], modes[i].name) == 0)
+			return modes[i].run(argv + 2);
+	}
+	fprintf(stderr, "usage: traffic tcp-server|udp-server PORT REPLY\n"
+	    "       traffic tcp-client HOST PORT COUNT SEND STEP\n"
+	    "       traffic udp-client HOST PORT COUNT DATAGRAMS SIZE\n"
+	    "       traffic http-sink PORT\n"
+	    "       traffic notify PATH SECONDS\n"
+	    "       traffic storm COUNT PROGRAM\n");
+	return 64;
+}
