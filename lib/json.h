@@ -46,7 +46,8 @@ enum json_type json_typeof(const struct json *);
 const struct json *json_get(const struct json *, const char *path);
 /* Member by its exact key, dots included. */
 const struct json *json_member(const struct json *, const char *key);
-const char *json_str(const struct json *, size_t *len);	/* len may be NULL */
+/* Also the text of a number. len may be NULL. */
+const char *json_str(const struct json *, size_t *len);
 int64_t json_int(const struct json *);	/* saturates */
 double json_double(const struct json *);
 bool json_bool(const struct json *);

@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/libtm.a
 	%D%/cursor.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/ipaddr.c %D%/ipaddr.h \
-	%D%/json.h %D%/json_write.c \
+	%D%/json.c %D%/json.h %D%/json_write.c \
 	%D%/log.c %D%/log.h \
 	%D%/map.c %D%/map.h \
 	%D%/mono.c %D%/mono.h \
