@@ -1,6 +1,9 @@
 noinst_LIBRARIES += %D%/libcore.a
 %C%_libcore_a_SOURCES = \
-	%D%/conf.h \
+	%D%/conf.c %D%/conf.h \
+	%D%/conf_value.c %D%/conf_value.h \
+	%D%/conf_write.c \
+	%D%/conf_yaml.c %D%/conf_yaml.h \
 	%D%/event.c %D%/event.h \
 	%D%/event_json.c \
 	%D%/field.c %D%/fields.def \
