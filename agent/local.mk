@@ -24,6 +24,6 @@ run: all run.yaml
 	$(RUN_COMMAND)
 
 clean-local:
-	rm -rf run
+	rm -rf run dist
 
 .PHONY: run
