@@ -4,7 +4,7 @@
 
 tmpdir
 make -s -C "$top_builddir" dist-list 2>/dev/null | tr ' ' '\n' |
-	sed "s|^$top_srcdir/||; s|^\./||" | grep . | sort -u >"$tmp/listed"
+	sed -E "s|^$top_srcdir/||; s|^(\.\.?/)*||" | grep . | sort -u >"$tmp/listed"
 grep -q '^lib/local.mk$' "$tmp/listed" ||
 	skip_all "the makefile does not say what it distributes"
 
