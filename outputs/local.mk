@@ -1,2 +1,16 @@
 noinst_LIBRARIES += %D%/liboutputs.a
-%C%_liboutputs_a_SOURCES =
+%C%_liboutputs_a_SOURCES = \
+	%D%/db.c %D%/db.h \
+	%D%/file.c %D%/file.h \
+	%D%/option.c %D%/option.h \
+	%D%/output.h \
+	%D%/outputs.c %D%/outputs.h \
+	%D%/query.c %D%/query.h \
+	%D%/query_table.c %D%/query_table.h \
+	%D%/reader.c %D%/reader.h \
+	%D%/sender.c %D%/sender.h \
+	%D%/store.c %D%/store.h %D%/store_private.h \
+	%D%/store_file.c %D%/store_prune.c \
+	%D%/termtext.c %D%/termtext.h \
+	%D%/writer.c %D%/writer.h %D%/writer_private.h \
+	%D%/writer_batch.c

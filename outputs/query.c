@@ -1,0 +1,461 @@
+#include "outputs/query.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/core/event.h"
+#include "lib/json.h"
+#include "outputs/option.h"
+#include "outputs/query_table.h"
+#include "outputs/termtext.h"
+
+#define POLL_MS		200
+#define TTY_LIMIT	500	/* rows, when nobody asked for more */
+
+struct subject {
+	const char		*name;
+	enum reader_table	 table;
+	const char		*shows;		/* for --help */
+	bool			 rules;		/* takes --rule */
+	bool			 datasets;	/* takes --dataset */
+};
+
+static const struct subject subjects[] = {
+	{ "events", READER_EVENTS, "What happened: processes, files, "
+	    "connections, DNS, Docker, alerts.", true, true },
+	{ "alerts", READER_ALERTS, "What a rule found.", true, false },
+	{ "incidents", READER_INCIDENTS, "Alerts of one story, together.",
+	    true, false },
+	{ "flows", READER_FLOWS, "One row for each connection, with its "
+	    "latest report.", false, false },
+	{ "containers", READER_CONTAINERS, "The containers that the agent "
+	    "has seen.", false, false },
+};
+
+struct query {
+	const struct subject	*subject;
+	const struct query_env	*env;
+	struct reader_filter	 filter;
+	bool			 follow, json, limited;
+	char			 dataset[64];
+	struct query_table	*table;
+	size_t			 rows;
+};
+
+enum { OPT_SINCE = 256, OPT_UNTIL, OPT_RULE, OPT_DATASET, OPT_JSON };
+
+static const struct option long_options[] = {
+	{ "since", required_argument, NULL, OPT_SINCE },
+	{ "until", required_argument, NULL, OPT_UNTIL },
+	{ "container", required_argument, NULL, 'C' },
+	{ "rule", required_argument, NULL, OPT_RULE },
+	{ "dataset", required_argument, NULL, OPT_DATASET },
+	{ "limit", required_argument, NULL, 'n' },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 }
+};
+
+void
+query_env_init(struct query_env *env, const char *store)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+
+	memset(env, 0, sizeof(*env));
+	(void)setlocale(LC_CTYPE, "");
+	env->store = store;
+	env->out = stdout;
+	env->err = stderr;
+	env->tty = isatty(STDOUT_FILENO) == 1;
+	if (!env->tty)
+		return;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		env->columns = size.ws_col;
+	else
+		env->columns = 80;
+	if (columns != NULL && atoi(columns) > 0)
+		env->columns = (unsigned)atoi(columns);
+}
+
+static void
+help(const struct subject *s, FILE *out)
+{
+	fprintf(out, "usage: tallyman %s [OPTION...]\n\n%s\n"
+	    "Newest last.\n\n", s->name, s->shows);
+	fprintf(out,
+	    "  --since T        from then on: 10s, 5m, 2h, 3d before now, or\n"
+	    "                   2026-06-01T09:14:07Z\n"
+	    "  --until T        up to then\n"
+	    "  --container C    of the container with this name, or whose id\n"
+	    "                   begins so\n");
+	if (s->rules)
+		fprintf(out, "  --rule ID        of this rule\n");
+	if (s->datasets)
+		fprintf(out, "  --dataset NAME   of this dataset: process, "
+		    "dns, flow, ...\n");
+	fprintf(out,
+	    "  -n, --limit N    the newest N; 0: all (default: all, on a\n"
+	    "                   terminal %d)\n"
+	    "  -f, --follow     go on with what comes\n"
+	    "  --json           one ECS document a line, as it was stored\n"
+	    "  -h, --help       this text\n\n"
+	    "exit: 0 shown, 1 the store cannot be read through, 3 there is "
+	    "no store or no\nright to read it, 64 wrong usage\n", TTY_LIMIT);
+}
+
+static int
+usage(const struct query *q, const char *what, const char *arg)
+{
+	struct buf safe;
+
+	buf_init(&safe, 0);
+	(void)termtext_add(&safe, arg, strlen(arg));
+	fprintf(q->env->err, "tallyman %s: %s%s; see tallyman %s --help\n",
+	    q->subject->name, what, buf_text(&safe), q->subject->name);
+	buf_fini(&safe);
+	return QUERY_USAGE;
+}
+
+static int
+read_time(struct query *q, const char *text, struct wall *out)
+{
+	static const struct mono_clock real;
+
+	if (wall_parse(text, mono_wall(&real), out) == 0 && out->ns != 0)
+		return 0;
+	return usage(q, "expected a time such as 10m, 3d or "
+	    "2026-06-01T09:14:07Z, not ", text);
+}
+
+static int
+read_limit(struct query *q, const char *text)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    v > INT64_MAX)
+		return usage(q, "expected a number of rows, not ", text);
+	q->filter.limit = (size_t)v;
+	q->limited = true;
+	return 0;
+}
+
+static int
+read_dataset(struct query *q, const char *text)
+{
+	const char *names[EVENT_DATASETS], *near;
+	char hint[128];
+	int d;
+
+	if (!q->subject->datasets)
+		return usage(q, "unknown option ", "--dataset");
+	for (d = 0; d < EVENT_DATASETS; d++) {
+		names[d] = event_dataset_name(d) + strlen("tallyman.");
+		if (strcmp(text, names[d]) == 0 ||
+		    strcmp(text, event_dataset_name(d)) == 0) {
+			snprintf(q->dataset, sizeof(q->dataset), "%s",
+			    event_dataset_name(d));
+			q->filter.dataset = q->dataset;
+			if (d == EVENT_FLOW)
+				q->filter.table = READER_FLOWS;
+			return 0;
+		}
+	}
+	near = option_nearest(text, names, EVENT_DATASETS);
+	snprintf(hint, sizeof(hint), "no dataset is called that%s%s: ",
+	    near == NULL ? "" : ", did you mean ", near == NULL ? "" : near);
+	return usage(q, hint, text);
+}
+
+static int
+read_option(struct query *q, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_SINCE:
+		return read_time(q, arg, &q->filter.since);
+	case OPT_UNTIL:
+		return read_time(q, arg, &q->filter.until);
+	case 'C':
+		if (arg[0] == '\0')
+			return usage(q, "--container wants a name or id", "");
+		q->filter.container = arg;
+		return 0;
+	case OPT_RULE:
+		if (!q->subject->rules)
+			return usage(q, "unknown option ", "--rule");
+		q->filter.rule = arg;
+		return 0;
+	case OPT_DATASET:
+		return read_dataset(q, arg);
+	case 'n':
+		return read_limit(q, arg);
+	case 'f':
+		q->follow = true;
+		return 0;
+	case OPT_JSON:
+		q->json = true;
+		return 0;
+	default:
+		return QUERY_USAGE;
+	}
+}
+
+/* -1: go on; else the exit code. */
+static int
+read_options(struct query *q, int argc, char **argv)
+{
+	int opt, code;
+
+	optind = 0;	/* GNU: start afresh */
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+:C:n:fh", long_options,
+	    NULL)) != -1) {
+		if (opt == 'h') {
+			help(q->subject, q->env->out);
+			return QUERY_OK;
+		}
+		if (opt == ':')
+			return usage(q, "a value is missing after ",
+			    argv[optind - 1]);
+		if (opt == '?')
+			return usage(q, "unknown option ", argv[optind - 1]);
+		if ((code = read_option(q, opt, optarg)) != 0)
+			return code;
+	}
+	if (optind < argc)
+		return usage(q, "what is this: ", argv[optind]);
+	return -1;
+}
+
+static int
+explain(const struct query_env *env, const char *command, int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENOTDIR:
+		fprintf(env->err, "tallyman %s: there is no store at %s: the "
+		    "agent has not run here yet; start it with \"systemctl "
+		    "start tallyman\" or \"tallyman run\", or name its "
+		    "configuration with -c\n", command, env->store);
+		return QUERY_NO_STORE;
+	case -EACCES:
+	case -EPERM:
+		fprintf(env->err, "tallyman %s: no right to read %s: run it as "
+		    "root or join the group that owns the file\n", command,
+		    env->store);
+		return QUERY_NO_STORE;
+	case -EPROTO:
+		fprintf(env->err, "tallyman %s: %s was written by another "
+		    "version of tallyman: use the tallyman that runs as the "
+		    "agent\n", command, env->store);
+		return QUERY_FAILED;
+	case -EUCLEAN:
+		fprintf(env->err, "tallyman %s: %s is damaged: the agent moves "
+		    "it aside and starts a fresh one when it is started\n",
+		    command, env->store);
+		return QUERY_FAILED;
+	default:
+		fprintf(env->err, "tallyman %s: %s cannot be read: %s\n",
+		    command, env->store, strerror(-err));
+		return QUERY_FAILED;
+	}
+}
+
+static void
+print_json(const struct query_env *env, const char *text, size_t len)
+{
+	struct buf safe;
+
+	if (!env->tty) {
+		(void)fwrite(text, 1, len, env->out);
+		(void)fputc('\n', env->out);
+		return;
+	}
+	buf_init(&safe, 8 << 20);
+	termtext_add_json(&safe, text, len);
+	fputs(buf_text(&safe), env->out);
+	(void)fputc('\n', env->out);
+	buf_fini(&safe);
+}
+
+static int
+show_row(void *ctx, const struct reader_row *row)
+{
+	struct query *q = ctx;
+
+	q->rows++;
+	if (q->json)
+		print_json(q->env, row->text, row->len);
+	else if (query_table_add(q->table, row) != 0)
+		return -ENOMEM;
+	return ferror(q->env->out) ? -EIO : 0;
+}
+
+static void
+flush(struct query *q)
+{
+	if (q->table != NULL)
+		query_table_flush(q->table);
+	fflush(q->env->out);
+}
+
+static int
+follow(struct query *q, struct reader *r, int64_t last)
+{
+	struct timespec nap = { .tv_nsec = POLL_MS * 1000000L };
+	unsigned polls = 0;
+	int err;
+
+	q->filter.limit = 0;
+	while (q->env->polls == 0 || polls++ < q->env->polls) {
+		nanosleep(&nap, NULL);
+		if (!reader_changed(r))
+			continue;
+		q->filter.after = last;
+		err = reader_each(r, &q->filter, show_row, q, &last);
+		if (err != 0 && err != -EBUSY)
+			return err;
+		flush(q);
+	}
+	return 0;
+}
+
+static int
+show(struct query *q)
+{
+	const struct query_env *env = q->env;
+	struct reader *r;
+	int64_t last = 0;
+	int err;
+
+	if ((r = reader_open(env->store)) == NULL)
+		return explain(env, q->subject->name, -errno);
+	if (env->tty && !q->json && !q->limited && q->filter.since.ns == 0)
+		q->filter.limit = TTY_LIMIT;
+	err = reader_each(r, &q->filter, show_row, q, &last);
+	flush(q);
+	if (err == 0 && q->filter.limit == TTY_LIMIT && !q->limited &&
+	    q->rows == TTY_LIMIT)
+		fprintf(env->err, "the newest %d; all: --limit 0\n",
+		    TTY_LIMIT);
+	if (err == 0 && q->rows == 0 && env->tty && !q->follow)
+		fprintf(env->err, "none\n");
+	if (err == 0 && q->follow)
+		err = follow(q, r, last);
+	reader_close(r);
+	return err == 0 ? QUERY_OK : explain(env, q->subject->name, err);
+}
+
+int
+query_main(const char *what, int argc, char **argv,
+    const struct query_env *env)
+{
+	struct query q = { .env = env };
+	size_t i;
+	int code;
+
+	for (i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
+		if (strcmp(subjects[i].name, what) == 0)
+			q.subject = &subjects[i];
+	if (q.subject == NULL) {
+		fprintf(env->err, "tallyman: cannot show \"%s\"\n", what);
+		return QUERY_USAGE;
+	}
+	q.filter.table = q.subject->table;
+	if ((code = read_options(&q, argc, argv)) != -1)
+		return code;
+	if (!q.json) {
+		q.table = query_table_new(q.filter.table, env->out,
+		    env->columns);
+		if (q.table == NULL)
+			return explain(env, what, -ENOMEM);
+	}
+	code = show(&q);
+	query_table_free(q.table);
+	return code;
+}
+
+struct dead {
+	const struct query_env	*env;
+	struct query_table	*table;		/* NULL: JSON */
+};
+
+static int
+show_dead(void *ctx, const struct reader_spooled *s)
+{
+	struct dead *d = ctx;
+	struct json_writer w;
+	struct buf line;
+
+	if (d->table != NULL)
+		return query_table_add_dead(d->table, s);
+	buf_init(&line, 4 << 20);
+	json_writer_init(&w, &line);
+	json_open(&w, '{');
+	json_key_str(&w, "output");
+	json_put_cstr(&w, s->output);
+	json_key_str(&w, "id");
+	json_put_cstr(&w, s->id);
+	json_key_str(&w, "reason");
+	json_put_cstr(&w, s->reason);
+	json_key_str(&w, "attempts");
+	json_put_u64(&w, s->attempts);
+	json_key_str(&w, "document");
+	json_put_raw(&w, s->text, s->len);
+	json_close(&w, '}');
+	print_json(d->env, buf_text(&line), line.len);
+	buf_fini(&line);
+	return ferror(d->env->out) ? -EIO : 0;
+}
+
+int
+query_dead_main(int argc, char **argv, const struct query_env *env)
+{
+	static const char usage_text[] =
+	    "usage: tallyman output dead [--json] [NAME]\n\n"
+	    "The documents that a backend (the output NAME, or any) refused "
+	    "for good, and why.\n";
+	struct dead d = { .env = env };
+	const char *name = NULL;
+	struct reader *r;
+	bool json = false;
+	int i, err;
+
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			fputs(usage_text, env->out);
+			return QUERY_OK;
+		}
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (argv[i][0] == '-' || name != NULL) {
+			fputs(usage_text, env->err);
+			return QUERY_USAGE;
+		} else
+			name = argv[i];
+	}
+	if ((r = reader_open(env->store)) == NULL)
+		return explain(env, "output dead", -errno);
+	if (!json && (d.table = query_table_new_dead(env->out, env->columns))
+	    == NULL)
+		err = -ENOMEM;
+	else
+		err = reader_dead(r, name, show_dead, &d);
+	if (d.table != NULL)
+		query_table_flush(d.table);
+	query_table_free(d.table);
+	reader_close(r);
+	return err == 0 ? QUERY_OK : explain(env, "output dead", err);
+}

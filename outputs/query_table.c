@@ -1,0 +1,760 @@
+#include "outputs/query_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/json.h"
+#include "outputs/termtext.h"
+
+#define KEPT		1000	/* rows that decide the widths */
+#define CELLS		12
+#define GAP		2
+
+/* Appends the cell's text from the document; nothing: "-" is shown. */
+typedef void (*cell_fn)(struct buf *, const struct json *);
+
+struct column {
+	const char	*title;
+	cell_fn		 fn;
+	unsigned	 least;		/* never cut below */
+	bool		 right;		/* numbers */
+};
+
+struct row {
+	char	*cells[CELLS];
+};
+
+struct query_table {
+	const struct column	*columns;
+	size_t			 n_columns;
+	FILE			*out;
+	unsigned		 width;
+	size_t			 widths[CELLS];
+	bool			 begun;		/* header is out */
+	struct row		*rows;
+	size_t			 n_rows;
+};
+
+/* A text by path, or the first of a list of texts. */
+static const char *
+text_at(const struct json *doc, const char *path, size_t *len)
+{
+	const struct json *node = json_get(doc, path);
+
+	if (json_typeof(node) == JSON_ARRAY)
+		node = json_at(node, 0);
+	return json_str(node, len);
+}
+
+static bool
+add_text(struct buf *out, const struct json *doc, const char *path)
+{
+	size_t len = 0;
+	const char *s = text_at(doc, path, &len);
+
+	if (len == 0)
+		return false;
+	(void)termtext_add(out, s, len);
+	return true;
+}
+
+static void
+add_time(struct buf *out, struct wall when)
+{
+	time_t t = when.ns / MONO_S;
+	struct tm tm;
+	char text[32];
+
+	if (localtime_r(&t, &tm) != NULL &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+		buf_add_str(out, text);
+}
+
+static bool
+wall_at(const struct json *doc, const char *path, struct wall *out)
+{
+	static const struct wall none;
+	const char *s = json_str(json_get(doc, path), NULL);
+
+	return s != NULL && s[0] != '\0' && wall_parse(s, none, out) == 0;
+}
+
+static void
+cell_time(struct buf *out, const struct json *doc)
+{
+	struct wall when;
+
+	if (wall_at(doc, "@timestamp", &when))
+		add_time(out, when);
+}
+
+static void
+cell_start(struct buf *out, const struct json *doc)
+{
+	struct wall when;
+
+	if (wall_at(doc, "event.start", &when))
+		add_time(out, when);
+	else
+		cell_time(out, doc);
+}
+
+static void
+cell_dataset(struct buf *out, const struct json *doc)
+{
+	size_t len = 0;
+	const char *s = text_at(doc, "event.dataset", &len);
+
+	if (len > 9 && strncmp(s, "tallyman.", 9) == 0)
+		(void)termtext_add(out, s + 9, len - 9);
+	else if (len > 0)
+		(void)termtext_add(out, s, len);
+}
+
+static void
+add_short_id(struct buf *out, const struct json *doc, const char *path)
+{
+	size_t len = 0;
+	const char *s = text_at(doc, path, &len);
+
+	if (len > 0)
+		(void)termtext_add(out, s, len < 12 ? len : 12);
+}
+
+static void
+cell_container(struct buf *out, const struct json *doc)
+{
+	size_t before = out->len;
+	const char *method;
+
+	if (add_text(out, doc, "container.name"))
+		return;
+	add_short_id(out, doc, "container.id");
+	method = json_str(json_get(doc,
+	    "tallyman.container.attribution.method"), NULL);
+	if (out->len == before && strcmp(method, "host") == 0)
+		buf_add_str(out, "(host)");
+}
+
+static void
+cell_process(struct buf *out, const struct json *doc)
+{
+	int64_t pid = json_int(json_get(doc, "process.pid"));
+
+	if (!add_text(out, doc, "process.name"))
+		(void)add_text(out, doc, "process.executable");
+	if (pid > 0)
+		buf_printf(out, "[%lld]", (long long)pid);
+}
+
+static void
+add_end(struct buf *out, const struct json *doc, const char *end)
+{
+	char path[64];
+	int64_t port;
+
+	snprintf(path, sizeof(path), "%s.ip", end);
+	if (!add_text(out, doc, path)) {
+		snprintf(path, sizeof(path), "%s.address", end);
+		if (!add_text(out, doc, path))
+			return;
+	}
+	snprintf(path, sizeof(path), "%s.port", end);
+	port = json_int(json_get(doc, path));
+	if (port > 0)
+		buf_printf(out, ":%lld", (long long)port);
+}
+
+static void
+cell_destination(struct buf *out, const struct json *doc)
+{
+	add_end(out, doc, "destination");
+}
+
+static void
+cut_back(struct buf *out, size_t len)
+{
+	if (out->data == NULL || out->len < len)
+		return;
+	out->len = len;
+	out->data[len] = '\0';
+}
+
+static void
+cell_what(struct buf *out, const struct json *doc)
+{
+	static const char *const more[] = {
+		"process.command_line", "file.path", "destination.domain",
+		"tallyman.docker.action", "error.message"
+	};
+	size_t i, before;
+
+	if (add_text(out, doc, "event.reason") ||
+	    add_text(out, doc, "message"))
+		return;
+	(void)add_text(out, doc, "event.action");
+	for (i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		before = out->len;
+		buf_add_char(out, ' ');
+		if (add_text(out, doc, more[i]))
+			return;
+		cut_back(out, before);
+	}
+	before = out->len;
+	buf_add_str(out, before > 0 ? " to " : "to ");
+	add_end(out, doc, "destination");
+	if (out->len <= before + 4)
+		cut_back(out, before);
+}
+
+static void
+cell_severity(struct buf *out, const struct json *doc)
+{
+	int64_t v = json_int(json_get(doc, "event.severity"));
+
+	buf_add_str(out, v >= 99 ? "critical" : v >= 73 ? "high" :
+	    v >= 47 ? "medium" : "low");
+}
+
+static void
+cell_rule(struct buf *out, const struct json *doc)
+{
+	if (!add_text(out, doc, "rule.name"))
+		(void)add_text(out, doc, "rule.id");
+}
+
+static void
+cell_command(struct buf *out, const struct json *doc)
+{
+	if (!add_text(out, doc, "process.command_line"))
+		cell_process(out, doc);
+}
+
+/* The owner of a flow may be its responder (a published port). */
+static bool
+owner_answers(const struct json *doc)
+{
+	const char *owner, *from, *to;
+
+	owner = json_str(json_get(doc, "container.id"), NULL);
+	from = json_str(json_get(doc, "tallyman.source.container.id"), NULL);
+	to = json_str(json_get(doc, "tallyman.destination.container.id"),
+	    NULL);
+	return owner[0] != '\0' && strcmp(owner, from) != 0 &&
+	    strcmp(owner, to) == 0;
+}
+
+static void
+cell_peer(struct buf *out, const struct json *doc)
+{
+	bool in = owner_answers(doc);
+
+	buf_add_str(out, in ? "< " : "> ");
+	if (!in) {
+		add_end(out, doc, "destination");
+		return;
+	}
+	add_end(out, doc, "source");
+	buf_add_str(out, " at ");
+	add_end(out, doc, "destination");
+}
+
+static void
+cell_name(struct buf *out, const struct json *doc)
+{
+	bool in = owner_answers(doc);
+
+	if (add_text(out, doc, in ? "source.domain" : "destination.domain"))
+		return;
+	(void)add_text(out, doc, in ? "tallyman.source.container.name" :
+	    "tallyman.destination.container.name");
+}
+
+static void
+cell_protocol(struct buf *out, const struct json *doc)
+{
+	size_t before = out->len;
+
+	(void)add_text(out, doc, "network.transport");
+	if (json_get(doc, "network.protocol") == NULL)
+		return;
+	if (out->len > before)
+		buf_add_char(out, '/');
+	(void)add_text(out, doc, "network.protocol");
+}
+
+static void
+add_bytes(struct buf *out, int64_t n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)n;
+	size_t u = 0;
+
+	while (v >= 1024 && u < 4) {
+		v /= 1024;
+		u++;
+	}
+	buf_printf(out, u == 0 ? "%.0f %s" : "%.1f %s", v, units[u]);
+}
+
+static void
+cell_sent(struct buf *out, const struct json *doc)
+{
+	add_bytes(out, json_int(json_get(doc, owner_answers(doc) ?
+	    "destination.bytes" : "source.bytes")));
+}
+
+static void
+cell_received(struct buf *out, const struct json *doc)
+{
+	add_bytes(out, json_int(json_get(doc, owner_answers(doc) ?
+	    "source.bytes" : "destination.bytes")));
+}
+
+static void
+cell_left(struct buf *out, const struct json *doc)
+{
+	(void)add_text(out, doc, "tallyman.flow.left_host");
+}
+
+static void
+add_span(struct buf *out, int64_t ns)
+{
+	int64_t s = ns / MONO_S;
+
+	if (s < 1)
+		buf_printf(out, "%lldms", (long long)(ns / MONO_MS));
+	else if (s < 60)
+		buf_printf(out, "%.1fs", (double)ns / (double)MONO_S);
+	else if (s < 3600)
+		buf_printf(out, "%lldm%02llds", (long long)s / 60,
+		    (long long)s % 60);
+	else
+		buf_printf(out, "%lldh%02lldm", (long long)s / 3600,
+		    (long long)s / 60 % 60);
+}
+
+static void
+cell_lasted(struct buf *out, const struct json *doc)
+{
+	const struct json *d = json_get(doc, "event.duration");
+	struct wall start, last;
+
+	if (d != NULL)
+		add_span(out, json_int(d));
+	else if (wall_at(doc, "event.start", &start) &&
+	    wall_at(doc, "@timestamp", &last))
+		add_span(out, last.ns - start.ns);
+	if (!json_bool(json_get(doc, "tallyman.flow.final")))
+		buf_add_str(out, " open");
+}
+
+/* Points are objects {"interface": "eth0", ...} or plain names. */
+static void
+cell_path(struct buf *out, const struct json *doc)
+{
+	const struct json *points = json_get(doc, "tallyman.flow.points");
+	const struct json *p, *name;
+	const char *s;
+	size_t i, len;
+
+	for (i = 0; i < json_count(points); i++) {
+		p = json_at(points, i);
+		if (json_typeof(p) == JSON_OBJECT) {
+			name = json_member(p, "interface");
+			if (json_typeof(name) == JSON_OBJECT)
+				name = json_member(name, "name");
+			if (name == NULL)
+				name = json_member(p, "name");
+		} else
+			name = p;
+		len = 0;
+		s = json_str(name, &len);
+		if (i > 0)
+			buf_add_char(out, ' ');
+		(void)termtext_add(out, s, len);
+	}
+}
+
+static void
+cell_container_id(struct buf *out, const struct json *doc)
+{
+	add_short_id(out, doc, "container.id");
+}
+
+static void
+cell_image(struct buf *out, const struct json *doc)
+{
+	if (!add_text(out, doc, "container.image.name"))
+		return;
+	if (json_count(json_get(doc, "container.image.tag")) == 0)
+		return;
+	buf_add_char(out, ':');
+	(void)add_text(out, doc, "container.image.tag");
+}
+
+static void
+cell_state(struct buf *out, const struct json *doc)
+{
+	const struct json *code = json_get(doc, "tallyman.docker.exit_code");
+
+	if (add_text(out, doc, "tallyman.docker.state") && code != NULL)
+		buf_printf(out, " (%lld)", (long long)json_int(code));
+}
+
+static void
+cell_since(struct buf *out, const struct json *doc)
+{
+	struct wall when;
+
+	if (wall_at(doc, "tallyman.docker.finished", &when) ||
+	    wall_at(doc, "tallyman.docker.started", &when) ||
+	    wall_at(doc, "tallyman.docker.created", &when))
+		add_time(out, when);
+}
+
+static void
+cell_addresses(struct buf *out, const struct json *doc)
+{
+	const struct json *all = json_get(doc, "tallyman.docker.networks");
+	static const char *const keys[] = { "ip", "ip6" };
+	size_t i, k, before = out->len;
+	const struct json *node;
+
+	for (i = 0; i < json_count(all); i++)
+		for (k = 0; k < 2; k++) {
+			node = json_member(json_at(all, i), keys[k]);
+			if (node == NULL)
+				continue;
+			if (out->len > before)
+				buf_add_char(out, ' ');
+			(void)add_text(out, json_at(all, i), keys[k]);
+		}
+}
+
+static void
+cell_ports(struct buf *out, const struct json *doc)
+{
+	const struct json *all = json_get(doc, "tallyman.docker.ports");
+	const char *s;
+	size_t i, len;
+
+	for (i = 0; i < json_count(all); i++) {
+		len = 0;
+		s = json_str(json_at(all, i), &len);
+		if (i > 0)
+			buf_add_char(out, ' ');
+		(void)termtext_add(out, s, len);
+	}
+}
+
+static void
+cell_incident(struct buf *out, const struct json *doc)
+{
+	if (!add_text(out, doc, "tallyman.incident.id"))
+		(void)add_text(out, doc, "event.id");
+}
+
+static const struct column event_columns[] = {
+	{ "TIME", cell_time, 19, false },
+	{ "DATASET", cell_dataset, 7, false },
+	{ "CONTAINER", cell_container, 10, false },
+	{ "PROCESS", cell_process, 10, false },
+	{ "WHAT", cell_what, 20, false },
+};
+static const struct column alert_columns[] = {
+	{ "TIME", cell_time, 19, false },
+	{ "SEVERITY", cell_severity, 8, false },
+	{ "RULE", cell_rule, 16, false },
+	{ "CONTAINER", cell_container, 10, false },
+	{ "COMMAND", cell_command, 12, false },
+	{ "TO", cell_destination, 10, false },
+	{ "WHAT", cell_what, 16, false },
+};
+static const struct column incident_columns[] = {
+	{ "TIME", cell_time, 19, false },
+	{ "SEVERITY", cell_severity, 8, false },
+	{ "ID", cell_incident, 14, false },
+	{ "CONTAINER", cell_container, 10, false },
+	{ "WHAT", cell_what, 20, false },
+};
+static const struct column flow_columns[] = {
+	{ "STARTED", cell_start, 19, false },
+	{ "CONTAINER", cell_container, 10, false },
+	{ "PEER", cell_peer, 12, false },
+	{ "NAME", cell_name, 8, false },
+	{ "PROTOCOL", cell_protocol, 4, false },
+	{ "SENT", cell_sent, 8, true },
+	{ "RECEIVED", cell_received, 8, true },
+	{ "LEFT HOST", cell_left, 3, false },
+	{ "LASTED", cell_lasted, 6, false },
+	{ "PATH", cell_path, 8, false },
+};
+static const struct column container_columns[] = {
+	{ "NAME", cell_container, 10, false },
+	{ "ID", cell_container_id, 12, false },
+	{ "IMAGE", cell_image, 10, false },
+	{ "STATE", cell_state, 7, false },
+	{ "SINCE", cell_since, 19, false },
+	{ "ADDRESSES", cell_addresses, 10, false },
+	{ "PORTS", cell_ports, 8, false },
+};
+/* Filled from the row, not from a document. */
+static const struct column dead_columns[] = {
+	{ "TIME", NULL, 19, false }, { "OUTPUT", NULL, 8, false },
+	{ "DATASET", NULL, 7, false }, { "ID", NULL, 10, false },
+	{ "TRIES", NULL, 5, true }, { "REASON", NULL, 20, false },
+};
+
+#define SET(t, c) do {							\
+	(t)->columns = (c);						\
+	(t)->n_columns = sizeof(c) / sizeof((c)[0]);			\
+} while (0)
+
+static struct query_table *
+make(FILE *out, unsigned columns)
+{
+	struct query_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || (t->rows = calloc(KEPT, sizeof(*t->rows))) == NULL) {
+		free(t);
+		return NULL;
+	}
+	t->out = out;
+	t->width = columns;
+	return t;
+}
+
+struct query_table *
+query_table_new(enum reader_table what, FILE *out, unsigned columns)
+{
+	struct query_table *t = make(out, columns);
+
+	if (t == NULL)
+		return NULL;
+	switch (what) {
+	case READER_EVENTS:
+		SET(t, event_columns);
+		break;
+	case READER_ALERTS:
+		SET(t, alert_columns);
+		break;
+	case READER_INCIDENTS:
+		SET(t, incident_columns);
+		break;
+	case READER_FLOWS:
+		SET(t, flow_columns);
+		break;
+	case READER_CONTAINERS:
+		SET(t, container_columns);
+		break;
+	}
+	return t;
+}
+
+struct query_table *
+query_table_new_dead(FILE *out, unsigned columns)
+{
+	struct query_table *t = make(out, columns);
+
+	if (t != NULL)
+		SET(t, dead_columns);
+	return t;
+}
+
+static void
+free_rows(struct query_table *t)
+{
+	size_t i, c;
+
+	for (i = 0; i < t->n_rows; i++)
+		for (c = 0; c < t->n_columns; c++) {
+			free(t->rows[i].cells[c]);
+			t->rows[i].cells[c] = NULL;
+		}
+	t->n_rows = 0;
+}
+
+void
+query_table_free(struct query_table *t)
+{
+	if (t == NULL)
+		return;
+	free_rows(t);
+	free(t->rows);
+	free(t);
+}
+
+static size_t
+total_width(const struct query_table *t)
+{
+	size_t c, sum = 0;
+
+	for (c = 0; c < t->n_columns; c++)
+		sum += t->widths[c] + (c > 0 ? GAP : 0);
+	return sum;
+}
+
+/* Takes columns off the widest that may still give. */
+static void
+shrink(struct query_table *t)
+{
+	size_t c, widest;
+
+	while (total_width(t) > t->width) {
+		widest = t->n_columns;
+		for (c = 0; c < t->n_columns; c++)
+			if (t->widths[c] > t->columns[c].least &&
+			    (widest == t->n_columns ||
+			    t->widths[c] > t->widths[widest]))
+				widest = c;
+		if (widest == t->n_columns)
+			return;
+		t->widths[widest]--;
+	}
+}
+
+static void
+measure(struct query_table *t)
+{
+	size_t i, c, w;
+
+	for (c = 0; c < t->n_columns; c++) {
+		t->widths[c] = strlen(t->columns[c].title);
+		for (i = 0; i < t->n_rows; i++) {
+			w = termtext_width(t->rows[i].cells[c]);
+			if (w > t->widths[c])
+				t->widths[c] = w;
+		}
+		/* Without a terminal the last column is as long as it is,
+		 * the others stay in bounds. */
+		if (t->width == 0 && t->widths[c] > 60)
+			t->widths[c] = 60;
+	}
+	if (t->width > 0)
+		shrink(t);
+}
+
+static void
+print_row(struct query_table *t, const char *const cells[])
+{
+	struct buf line;
+	size_t c, w, width;
+	bool last;
+
+	buf_init(&line, 0);
+	for (c = 0; c < t->n_columns; c++) {
+		last = c + 1 == t->n_columns;
+		width = t->widths[c];
+		w = termtext_width(cells[c]);
+		if (t->columns[c].right)
+			for (; w < width; w++)
+				buf_add_char(&line, ' ');
+		if (t->width == 0 && (last || w > width))
+			buf_add_str(&line, cells[c]);
+		else
+			termtext_fit(&line, cells[c], width, !last);
+		if (!last)
+			buf_printf(&line, "%*s", GAP, "");
+	}
+	buf_add_char(&line, '\n');
+	fputs(buf_text(&line), t->out);
+	buf_fini(&line);
+}
+
+void
+query_table_flush(struct query_table *t)
+{
+	const char *titles[CELLS];
+	size_t i;
+
+	if (t->n_rows == 0)
+		return;
+	if (!t->begun) {
+		measure(t);
+		for (i = 0; i < t->n_columns; i++)
+			titles[i] = t->columns[i].title;
+		print_row(t, titles);
+		t->begun = true;
+	}
+	for (i = 0; i < t->n_rows; i++)
+		print_row(t, (const char *const *)t->rows[i].cells);
+	free_rows(t);
+	fflush(t->out);
+}
+
+static int
+keep_cell(struct query_table *t, size_t c, const struct buf *text)
+{
+	char **cell = &t->rows[t->n_rows].cells[c];
+
+	*cell = strdup(text->len > 0 ? buf_text(text) : "-");
+	return *cell == NULL ? -ENOMEM : 0;
+}
+
+static int
+end_row(struct query_table *t, int err)
+{
+	size_t c;
+
+	if (err != 0) {
+		for (c = 0; c < t->n_columns; c++) {
+			free(t->rows[t->n_rows].cells[c]);
+			t->rows[t->n_rows].cells[c] = NULL;
+		}
+		return err;
+	}
+	if (++t->n_rows == KEPT)
+		query_table_flush(t);
+	return 0;
+}
+
+int
+query_table_add(struct query_table *t, const struct reader_row *row)
+{
+	struct json_doc *doc;
+	struct buf text;
+	size_t c;
+	int err = 0;
+
+	doc = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
+	buf_init(&text, 65536);
+	for (c = 0; c < t->n_columns && err == 0; c++) {
+		buf_reset(&text);
+		if (doc != NULL)
+			t->columns[c].fn(&text, json_root(doc));
+		else if (c + 1 == t->n_columns)
+			buf_add_str(&text, "(a document that is no JSON)");
+		err = keep_cell(t, c, &text);
+	}
+	buf_fini(&text);
+	json_doc_free(doc);
+	return end_row(t, err);
+}
+
+int
+query_table_add_dead(struct query_table *t, const struct reader_spooled *s)
+{
+	const char *texts[6] = {
+		NULL, s->output, s->dataset, s->id, NULL, s->reason
+	};
+	struct buf text;
+	size_t c;
+	int err = 0;
+
+	buf_init(&text, 65536);
+	for (c = 0; c < 6 && err == 0; c++) {
+		buf_reset(&text);
+		if (c == 0)
+			add_time(&text, s->time);
+		else if (c == 4)
+			buf_add_u64(&text, s->attempts);
+		else if (texts[c] != NULL)
+			(void)termtext_add(&text, texts[c], strlen(texts[c]));
+		err = keep_cell(t, c, &text);
+	}
+	buf_fini(&text);
+	return end_row(t, err);
+}

@@ -1,0 +1,387 @@
+#include "outputs/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "outputs/db.h"
+#include "outputs/store_private.h"
+
+struct reader {
+	sqlite3		*db;
+	sqlite3_stmt	*changes;
+	int64_t		 version;
+	char		*path;
+	ino_t		 inode;		/* a damaged store is replaced */
+};
+
+/* A path as an SQLite URI: everything but the plainest bytes escaped. */
+static void
+add_uri(struct buf *uri, const char *path)
+{
+	const unsigned char *p;
+
+	buf_add_str(uri, "file:");
+	for (p = (const unsigned char *)path; *p != '\0'; p++)
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		    (*p >= '0' && *p <= '9') || strchr("/._-", *p) != NULL)
+			buf_add_char(uri, (char)*p);
+		else
+			buf_printf(uri, "%%%02x", *p);
+}
+
+/*
+ * A reader that may not write the directory cannot open a store in WAL mode
+ * whose -wal and -shm are gone, which they are after a clean stop. Then
+ * nobody writes it either and it may be read as if it stood on a read-only
+ * medium.
+ */
+static int
+open_file(const char *path, bool immutable, sqlite3 **out)
+{
+	sqlite3 *db = NULL;
+	struct buf uri;
+	int64_t version = 0;
+	int rc, err;
+
+	buf_init(&uri, 16384);
+	add_uri(&uri, path);
+	buf_add_str(&uri, immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+	rc = !buf_ok(&uri) ? SQLITE_NOMEM : sqlite3_open_v2(buf_text(&uri),
+	    &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+	    NULL);
+	buf_fini(&uri);
+	err = db_errno(db, rc);
+	if (err == 0) {
+		sqlite3_extended_result_codes(db, 1);
+		sqlite3_busy_timeout(db, 5000);
+		err = db_number(db, "PRAGMA user_version", &version);
+	}
+	if (err == 0 && version != STORE_SCHEMA)
+		err = -EPROTO;
+	if (err != 0) {
+		sqlite3_close(db);
+		return err;
+	}
+	*out = db;
+	return 0;
+}
+
+static int
+open_any(struct reader *r)
+{
+	struct stat st, wal;
+	char path[4200];
+	int err;
+
+	if (stat(r->path, &st) == -1)
+		return -errno;
+	if (access(r->path, R_OK) == -1)
+		return -errno;
+	snprintf(path, sizeof(path), "%s-wal", r->path);
+	err = open_file(r->path, false, &r->db);
+	if (err == -EACCES && stat(path, &wal) == -1 && errno == ENOENT)
+		err = open_file(r->path, true, &r->db);
+	if (err == 0)
+		r->inode = st.st_ino;
+	return err;
+}
+
+static void
+close_db(struct reader *r)
+{
+	sqlite3_finalize(r->changes);
+	r->changes = NULL;
+	sqlite3_close(r->db);
+	r->db = NULL;
+}
+
+struct reader *
+reader_open(const char *path)
+{
+	struct reader *r;
+	int err;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return NULL;
+	if ((r->path = strdup(path)) == NULL)
+		err = -ENOMEM;
+	else
+		err = open_any(r);
+	if (err != 0) {
+		reader_close(r);
+		errno = -err;
+		return NULL;
+	}
+	return r;
+}
+
+void
+reader_close(struct reader *r)
+{
+	if (r == NULL)
+		return;
+	close_db(r);
+	free(r->path);
+	free(r);
+}
+
+bool
+reader_changed(struct reader *r)
+{
+	struct stat st;
+	int64_t version = -1;
+
+	if (stat(r->path, &st) == 0 && st.st_ino != r->inode) {
+		close_db(r);
+		if (open_any(r) != 0)
+			return false;
+	}
+	if (r->db == NULL)
+		return false;
+	if (r->changes == NULL)
+		r->changes = db_prepare(r->db, "PRAGMA data_version");
+	if (r->changes == NULL)
+		return true;
+	if (sqlite3_step(r->changes) == SQLITE_ROW)
+		version = sqlite3_column_int64(r->changes, 0);
+	sqlite3_reset(r->changes);
+	if (version == -1 || version != r->version) {
+		r->version = version;
+		return true;
+	}
+	return false;
+}
+
+/* Parameters keep their number in every part of a compound. */
+#define P_SINCE		1
+#define P_UNTIL		2
+#define P_CONTAINER	3
+#define P_RULE		4
+#define P_DATASET	5
+#define P_AFTER		6
+#define P_LIMIT		7
+
+static void
+add_select(struct buf *sql, const struct reader_filter *f, const char *table)
+{
+	bool whole = strcmp(table, "containers") != 0;
+
+	buf_printf(sql, "SELECT seq, time, doc FROM %s WHERE 1", table);
+	if (f->since.ns != 0)
+		buf_printf(sql, " AND time >= ?%d", P_SINCE);
+	if (f->until.ns != 0)
+		buf_printf(sql, " AND time <= ?%d", P_UNTIL);
+	if (f->container != NULL && whole)
+		buf_printf(sql, " AND (container_name = ?%d OR "
+		    "peer_name = ?%d OR "
+		    "substr(container_id, 1, length(?%d)) = ?%d OR "
+		    "substr(peer_id, 1, length(?%d)) = ?%d)",
+		    P_CONTAINER, P_CONTAINER, P_CONTAINER, P_CONTAINER,
+		    P_CONTAINER, P_CONTAINER);
+	else if (f->container != NULL)
+		buf_printf(sql, " AND (name = ?%d OR "
+		    "substr(id, 1, length(?%d)) = ?%d)",
+		    P_CONTAINER, P_CONTAINER, P_CONTAINER);
+	if (f->rule != NULL && whole)
+		buf_printf(sql, " AND rule = ?%d", P_RULE);
+	if (f->dataset != NULL && whole)
+		buf_printf(sql, " AND dataset = ?%d", P_DATASET);
+	if (f->after > 0)
+		buf_printf(sql, " AND seq > ?%d", P_AFTER);
+}
+
+static void
+add_tables(struct buf *sql, const struct reader_filter *f)
+{
+	struct reader_filter one = *f;
+
+	switch (f->table) {
+	case READER_EVENTS:
+		add_select(sql, f, "events");
+		buf_add_str(sql, " UNION ALL ");
+		add_select(sql, f, "alerts");
+		break;
+	case READER_ALERTS:
+		one.dataset = "tallyman.alert";
+		add_select(sql, &one, "alerts");
+		break;
+	case READER_INCIDENTS:
+		one.dataset = "tallyman.incident";
+		add_select(sql, &one, "alerts");
+		break;
+	case READER_FLOWS:
+		add_select(sql, f, "flows");
+		break;
+	case READER_CONTAINERS:
+		add_select(sql, f, "containers");
+		break;
+	}
+}
+
+static sqlite3_stmt *
+make_query(sqlite3 *db, const struct reader_filter *f)
+{
+	const char *order = f->after > 0 ? "seq" : "time, seq";
+	const char *back = f->after > 0 ? "seq DESC" : "time DESC, seq DESC";
+	sqlite3_stmt *st = NULL;
+	struct buf sql;
+
+	buf_init(&sql, 0);
+	if (f->limit > 0)
+		buf_add_str(&sql, "SELECT seq, time, doc FROM (");
+	add_tables(&sql, f);
+	if (f->limit > 0)
+		buf_printf(&sql, " ORDER BY %s LIMIT ?%d)", back, P_LIMIT);
+	buf_printf(&sql, " ORDER BY %s", order);
+	if (buf_ok(&sql))
+		st = db_prepare(db, buf_text(&sql));
+	else
+		errno = ENOMEM;
+	buf_fini(&sql);
+	return st;
+}
+
+/* Parameters that the text does not name are refused by sqlite3, harmless. */
+static void
+bind_filter(sqlite3_stmt *st, const struct reader_filter *f)
+{
+	const char *dataset = f->dataset;
+
+	if (f->table == READER_ALERTS)
+		dataset = "tallyman.alert";
+	if (f->table == READER_INCIDENTS)
+		dataset = "tallyman.incident";
+	sqlite3_bind_int64(st, P_SINCE, f->since.ns);
+	sqlite3_bind_int64(st, P_UNTIL, f->until.ns);
+	db_bind_text(st, P_CONTAINER, f->container);
+	db_bind_text(st, P_RULE, f->rule);
+	db_bind_text(st, P_DATASET, dataset);
+	sqlite3_bind_int64(st, P_AFTER, f->after);
+	sqlite3_bind_int64(st, P_LIMIT, (int64_t)f->limit);
+}
+
+static int
+walk(struct reader *r, const struct reader_filter *f, reader_row_fn fn,
+    void *ctx, int64_t *last)
+{
+	struct reader_row row;
+	sqlite3_stmt *st;
+	int rc, answer = 0;
+
+	if ((st = make_query(r->db, f)) == NULL)
+		return -errno;
+	bind_filter(st, f);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && answer == 0) {
+		row.seq = sqlite3_column_int64(st, 0);
+		row.text = (const char *)sqlite3_column_text(st, 2);
+		row.len = (size_t)sqlite3_column_bytes(st, 2);
+		if (row.text == NULL) {
+			answer = -ENOMEM;
+			break;
+		}
+		if (row.seq > *last)
+			*last = row.seq;
+		answer = fn(ctx, &row);
+	}
+	if (answer == 0)
+		answer = db_errno(r->db, rc);
+	sqlite3_finalize(st);
+	return answer;
+}
+
+int
+reader_each(struct reader *r, const struct reader_filter *f, reader_row_fn fn,
+    void *ctx, int64_t *last)
+{
+	int64_t top = f->after;
+	int err;
+
+	if (r->db == NULL)
+		return -EIO;
+	/* One snapshot for the number to follow from and the rows. */
+	if ((err = db_exec(r->db, "BEGIN")) != 0)
+		return err;
+	if (f->after == 0)
+		err = db_number(r->db, "SELECT max(1, "
+		    "(SELECT ifnull(max(seq), 0) FROM events), "
+		    "(SELECT ifnull(max(seq), 0) FROM alerts), "
+		    "(SELECT ifnull(max(seq), 0) FROM flows), "
+		    "(SELECT ifnull(max(seq), 0) FROM containers), "
+		    "ifnull((SELECT CAST(value AS INTEGER) FROM meta "
+		    "WHERE key = 'last_seq'), 0))", &top);
+	if (err == 0)
+		err = walk(r, f, fn, ctx, &top);
+	(void)db_exec(r->db, "COMMIT");
+	if (err == 0 && last != NULL)
+		*last = top;
+	return err;
+}
+
+static int
+walk_spool(struct reader *r, sqlite3_stmt *st, reader_spooled_fn fn, void *ctx)
+{
+	struct reader_spooled s;
+	int rc, answer = 0;
+
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && answer == 0) {
+		s.row = sqlite3_column_int64(st, 0);
+		s.output = (const char *)sqlite3_column_text(st, 1);
+		s.id = (const char *)sqlite3_column_text(st, 2);
+		s.dataset = (const char *)sqlite3_column_text(st, 3);
+		s.time.ns = sqlite3_column_int64(st, 4);
+		s.attempts = (unsigned)sqlite3_column_int64(st, 5);
+		s.next.ns = sqlite3_column_int64(st, 6);
+		s.reason = (const char *)sqlite3_column_text(st, 7);
+		s.text = (const char *)sqlite3_column_text(st, 8);
+		s.len = (size_t)sqlite3_column_bytes(st, 8);
+		answer = s.text == NULL || s.id == NULL ? -ENOMEM :
+		    fn(ctx, &s);
+	}
+	if (answer == 0)
+		answer = db_errno(r->db, rc);
+	sqlite3_finalize(st);
+	return answer;
+}
+
+#define SPOOL_COLUMNS							\
+	"SELECT row, output, id, dataset, time, attempts, next, reason, doc " \
+	"FROM spool WHERE "
+
+int
+reader_spool(struct reader *r, const char *output, int64_t after,
+    size_t limit, reader_spooled_fn fn, void *ctx)
+{
+	sqlite3_stmt *st;
+
+	if (r->db == NULL)
+		return -EIO;
+	st = db_prepare(r->db, SPOOL_COLUMNS
+	    "output = ? AND dead = 0 AND row > ? ORDER BY row LIMIT ?");
+	if (st == NULL)
+		return -errno;
+	db_bind_text(st, 1, output);
+	sqlite3_bind_int64(st, 2, after);
+	sqlite3_bind_int64(st, 3, (int64_t)limit);
+	return walk_spool(r, st, fn, ctx);
+}
+
+int
+reader_dead(struct reader *r, const char *output, reader_spooled_fn fn,
+    void *ctx)
+{
+	sqlite3_stmt *st;
+
+	if (r->db == NULL)
+		return -EIO;
+	st = db_prepare(r->db, SPOOL_COLUMNS
+	    "dead = 1 AND (?1 IS NULL OR output = ?1) ORDER BY row");
+	if (st == NULL)
+		return -errno;
+	db_bind_text(st, 1, output);
+	return walk_spool(r, st, fn, ctx);
+}
