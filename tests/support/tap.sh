@@ -111,7 +111,7 @@ tap_at_exit() {
 	if command -v at_exit >/dev/null 2>&1; then
 		at_exit
 	fi
-	[ -z "$tmp" ] || rm -rf "$tmp"
+	[ -z "$tmp" ] || rm -rf --one-file-system "$tmp"
 	exit "$tap_status"
 }
 trap tap_at_exit EXIT
