@@ -1,0 +1,225 @@
+#include "rules/alert/alert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/hash.h"
+#include "rules/alert/reason.h"
+#include "rules/sigma/attack.h"
+
+#define REASON_MAX	4096
+
+/* Fields of the cause that the alert carries too. */
+static const char *const carried[] = {
+	"agent.", "container.", "destination.", "ecs.", "file.", "group.",
+	"host.", "network.", "observer.", "process.", "related.", "source.",
+	"user.", "tallyman.audit.", "tallyman.container.",
+	"tallyman.destination.", "tallyman.docker.", "tallyman.entry.",
+	"tallyman.flow.", "tallyman.source."
+};
+#define N_CARRIED	(sizeof(carried) / sizeof(carried[0]))
+
+static bool
+is_carried(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < N_CARRIED; i++)
+		if (strncmp(name, carried[i], strlen(carried[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+copy_cause(struct event *a, const struct event *cause)
+{
+	unsigned id;
+
+	for (id = 0; id < FIELD_COUNT; id++) {
+		if (!is_carried(field_table[id].name))
+			continue;
+		if (event_has(cause, (enum field_id)id) == EVENT_MISSING)
+			event_set_missing(a, (enum field_id)id);
+		else
+			event_copy(a, cause, (enum field_id)id);
+	}
+	event_copy(a, cause, FIELD_EVENT_ACTION);
+	event_copy(a, cause, FIELD_EVENT_OUTCOME);
+	event_copy(a, cause, FIELD_DATA_STREAM_NAMESPACE);
+}
+
+static void
+add_str(struct event *e, enum field_id id, const char *text)
+{
+	event_add_str(e, id, text, strlen(text), true);
+}
+
+static void
+set_str(struct event *e, enum field_id id, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		event_set_cstr(e, id, text);
+}
+
+static void
+set_identity(struct event *a, const struct alert_cause *c)
+{
+	char id[HASH_ID_TEXT];
+	const char *parts[3] = { "alert", c->rule->id, c->key };
+
+	hash_id(id, parts, 3);
+	event_set_cstr(a, FIELD_EVENT_ID, id);
+	event_set_cstr(a, FIELD_TALLYMAN_ALERT_ID, id);
+}
+
+static void
+set_event(struct event *a, const struct alert_cause *c)
+{
+	static const struct { int64_t severity; double risk; } levels[] = {
+		[SIGMA_INFORMATIONAL] = { 21, 21 }, [SIGMA_LOW] = { 21, 21 },
+		[SIGMA_MEDIUM] = { 47, 47 }, [SIGMA_HIGH] = { 73, 73 },
+		[SIGMA_CRITICAL] = { 99, 99 }
+	};
+	const struct event_value *v = event_get(c->event,
+	    FIELD_EVENT_CATEGORY);
+	const struct event_value *start = event_get(c->event,
+	    FIELD_EVENT_START);
+	struct wall first = start != NULL ? start->time : event_time(c->event);
+	uint32_t i;
+
+	if (c->n_ids > 0 && c->first.ns < first.ns)
+		first = c->first;
+	event_set_cstr(a, FIELD_EVENT_KIND, "alert");
+	add_str(a, FIELD_EVENT_CATEGORY, "intrusion_detection");
+	for (i = 0; v != NULL && i < v->count; i++)
+		event_add_str(a, FIELD_EVENT_CATEGORY, v->strs[i].text,
+		    v->strs[i].len, true);
+	add_str(a, FIELD_EVENT_TYPE, "info");
+	event_set_cstr(a, FIELD_EVENT_MODULE, "tallyman");
+	event_set_cstr(a, FIELD_EVENT_PROVIDER, "rules");
+	event_set_cstr(a, FIELD_EVENT_CODE, c->rule->id);
+	event_set_num(a, FIELD_EVENT_SEVERITY, levels[c->rule->level].severity);
+	event_set_dbl(a, FIELD_EVENT_RISK_SCORE, levels[c->rule->level].risk);
+	event_set_time(a, FIELD_EVENT_START, first);
+	event_set_time(a, FIELD_EVENT_END, event_time(c->event));
+	event_set_num(a, FIELD_EVENT_DURATION,
+	    event_time(c->event).ns - first.ns);
+}
+
+/* Authors are separated by commas. */
+static void
+add_authors(struct event *a, const char *text)
+{
+	size_t n;
+
+	while (text != NULL && *text != '\0') {
+		text += strspn(text, ", ");
+		n = strcspn(text, ",");
+		if (n > 0)
+			event_add_str(a, FIELD_RULE_AUTHOR, text, n, true);
+		text += n;
+	}
+}
+
+static void
+set_rule(struct event *a, const struct sigma_rule *rule)
+{
+	const char *slash = strrchr(rule->file, '/');
+
+	event_set_cstr(a, FIELD_RULE_ID, rule->id);
+	event_set_cstr(a, FIELD_RULE_NAME, rule->title);
+	set_str(a, FIELD_RULE_DESCRIPTION, rule->description);
+	set_str(a, FIELD_RULE_LICENSE, rule->license);
+	set_str(a, FIELD_RULE_CATEGORY, rule->kind == SIGMA_CORRELATION ?
+	    "correlation" : rule->category);
+	set_str(a, FIELD_RULE_RULESET, slash == NULL ? rule->file : slash + 1);
+	if (rule->references.n > 0)
+		set_str(a, FIELD_RULE_REFERENCE, rule->references.items[0]);
+	add_authors(a, rule->author);
+}
+
+static void
+set_threat(struct event *a, const struct sigma_rule *rule)
+{
+	size_t i;
+
+	if (rule->tactics.n + rule->techniques.n > 0)
+		event_set_cstr(a, FIELD_THREAT_FRAMEWORK, "MITRE ATT&CK");
+	for (i = 0; i < rule->tactics.n; i++) {
+		add_str(a, FIELD_THREAT_TACTIC_ID, rule->tactics.items[i]);
+		add_str(a, FIELD_THREAT_TACTIC_NAME,
+		    attack_tactic_name(rule->tactics.items[i]));
+	}
+	for (i = 0; i < rule->techniques.n; i++)
+		add_str(a, FIELD_THREAT_TECHNIQUE_ID,
+		    rule->techniques.items[i]);
+	for (i = 0; i < rule->subtechniques.n; i++)
+		add_str(a, FIELD_THREAT_TECHNIQUE_SUBTECHNIQUE_ID,
+		    rule->subtechniques.items[i]);
+}
+
+static void
+set_events(struct event *a, const struct alert_cause *c)
+{
+	const char *own = event_str(c->event, FIELD_EVENT_ID);
+	size_t i;
+
+	for (i = 0; i < c->n_ids; i++)
+		add_str(a, FIELD_TALLYMAN_ALERT_EVENTS, c->ids[i]);
+	if (own[0] != '\0' && c->n_ids == 0)
+		add_str(a, FIELD_TALLYMAN_ALERT_EVENTS, own);
+	if (c->value > 0 && c->rule->kind == SIGMA_CORRELATION)
+		event_set_num(a, FIELD_TALLYMAN_ALERT_SUM, c->value);
+}
+
+static bool
+set_texts(struct event *a, const struct alert_cause *c,
+    const struct gaps *gaps)
+{
+	bool sum = c->rule->kind == SIGMA_CORRELATION &&
+	    c->rule->correlation->type == SIGMA_VALUE_SUM;
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, REASON_MAX);
+	reason_write(&text, c->event, sum ? c->value : 0);
+	event_set_str(a, FIELD_EVENT_REASON, buf_text(&text), text.len);
+	event_set_fmt(a, FIELD_MESSAGE, "%s: %s", c->rule->title,
+	    buf_text(&text));
+	buf_fini(&text);
+	buf_init(&text, 0);
+	if (gaps != NULL)
+		gaps_write(gaps, c->first, &text);
+	else
+		buf_add_str(&text, "{}");
+	ok = buf_ok(&text);
+	if (ok)
+		event_set_json(a, FIELD_TALLYMAN_GAPS, buf_text(&text),
+		    text.len);
+	buf_fini(&text);
+	return ok;
+}
+
+struct event *
+alert_new(const struct alert_cause *cause, const struct gaps *gaps)
+{
+	struct alert_cause c = *cause;
+	struct event *a = event_new(EVENT_ALERT, event_time(c.event));
+
+	if (a == NULL)
+		return NULL;
+	if (c.n_ids == 0)
+		c.first = event_time(c.event);
+	copy_cause(a, c.event);
+	set_event(a, &c);
+	set_identity(a, &c);
+	set_rule(a, c.rule);
+	set_threat(a, c.rule);
+	set_events(a, &c);
+	if (!set_texts(a, &c, gaps) ||
+	    event_get(a, FIELD_TALLYMAN_ALERT_ID) == NULL) {
+		event_unref(a);
+		return NULL;
+	}
+	return a;
+}

@@ -1,0 +1,229 @@
+#include "rules/matcher/matcher.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/matcher/compile.h"
+
+#define SCRATCH_BYTES	(8 * 1024 * 1024)
+#define MATCH_LIMIT	200000
+#define DEPTH_LIMIT	1000
+#define HEAP_LIMIT_KIB	1024
+
+/* One rule of one dataset. */
+struct entry {
+	uint32_t	rule;
+	uint32_t	node;
+};
+
+struct matcher {
+	struct compile_program	 program;
+	struct arena		*arena;
+	struct entry		*entries[EVENT_DATASETS];
+	size_t			 n_entries[EVENT_DATASETS];
+	/* Epoch shifted left by one, and the answer, for each predicate. */
+	uint32_t		*answers;
+	uint32_t		*hits;
+	struct predicate_world	 world;
+	ledger_count		 nowhere;	/* counted in when nobody asks */
+};
+
+static bool ask(struct matcher *, uint32_t node);
+
+static bool
+answer(struct matcher *m, uint32_t index)
+{
+	uint32_t known = m->answers[index];
+	bool holds;
+
+	if (known >> 1 == m->world.epoch)
+		return (known & 1) != 0;
+	holds = predicate_holds(&m->world, &m->program.predicates[index]);
+	m->answers[index] = m->world.epoch << 1 | holds;
+	return holds;
+}
+
+/* Recursion is as deep as the rules' brackets, which are limited. */
+static bool
+ask(struct matcher *m, uint32_t index)
+{
+	const struct compile_node *node = &m->program.nodes[index];
+	const uint32_t *kids = &m->program.kids[node->first];
+	uint32_t i;
+
+	switch (node->kind) {
+	case COMPILE_ASK:
+		return answer(m, node->first);
+	case COMPILE_NOT:
+		return !ask(m, kids[0]);
+	case COMPILE_AND:
+		for (i = 0; i < node->n; i++)
+			if (!ask(m, kids[i]))
+				return false;
+		return true;
+	case COMPILE_OR:
+		for (i = 0; i < node->n; i++)
+			if (ask(m, kids[i]))
+				return true;
+		break;
+	}
+	return false;
+}
+
+static bool
+add_entry(struct matcher *m, size_t dataset, uint32_t rule, uint32_t node,
+    size_t max)
+{
+	if (m->entries[dataset] == NULL)
+		m->entries[dataset] = calloc(max, sizeof(struct entry));
+	if (m->entries[dataset] == NULL)
+		return false;
+	m->entries[dataset][m->n_entries[dataset]++] =
+	    (struct entry){ rule, node };
+	return true;
+}
+
+static void
+compile_rule(struct matcher *m, struct compile *c, const struct sigma_set *set,
+    size_t i)
+{
+	const struct sigma_rule *rule = set->rules[i];
+	uint32_t source = UINT32_MAX, node;
+	size_t d;
+
+	if (rule->kind != SIGMA_DETECTION || rule->foreign)
+		return;
+	if (rule->source != NULL) {
+		source = compile_expr(c, rule->source, rule->file);
+		if (source == UINT32_MAX)
+			return;
+	}
+	node = compile_expr(c, rule->condition, rule->file);
+	if (node != UINT32_MAX)
+		node = compile_both(c, source, node);
+	for (d = 0; d < EVENT_DATASETS && node != UINT32_MAX; d++)
+		if ((rule->datasets >> d & 1) != 0 &&
+		    !add_entry(m, d, (uint32_t)i, node, set->n))
+			c->no_memory = true;
+}
+
+static bool
+make_world(struct matcher *m, size_t n_rules)
+{
+	struct predicate_world *w = &m->world;
+
+	m->answers = calloc(m->program.n_predicates + 1, sizeof(*m->answers));
+	m->hits = calloc(n_rules + 1, sizeof(*m->hits));
+	w->views = m->program.views;
+	w->scratch = arena_new(SCRATCH_BYTES);
+	w->match_data = pcre2_match_data_create(1, NULL);
+	w->match_context = pcre2_match_context_create(NULL);
+	w->regex_limit = w->no_memory = &m->nowhere;
+	if (m->answers == NULL || m->hits == NULL || w->scratch == NULL ||
+	    w->match_data == NULL || w->match_context == NULL)
+		return false;
+	pcre2_set_match_limit(w->match_context, MATCH_LIMIT);
+	pcre2_set_depth_limit(w->match_context, DEPTH_LIMIT);
+	pcre2_set_heap_limit(w->match_context, HEAP_LIMIT_KIB);
+	return true;
+}
+
+struct matcher *
+matcher_new(const struct sigma_set *set, struct buf *errors, size_t *n_errors)
+{
+	struct matcher *m = calloc(1, sizeof(*m));
+	struct compile c;
+	size_t i;
+	bool ok;
+
+	if (m == NULL)
+		return NULL;
+	ok = compile_init(&c);
+	c.report.out = errors;
+	c.report.count = *n_errors;
+	for (i = 0; i < set->n && ok && !c.no_memory; i++)
+		compile_rule(m, &c, set, i);
+	compile_fini(&c);
+	m->program = c.program;
+	m->arena = c.arena;
+	if (!ok || c.no_memory || !make_world(m, set->n)) {
+		matcher_free(m);
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (c.report.count != *n_errors) {
+		*n_errors = c.report.count;
+		matcher_free(m);
+		errno = EINVAL;
+		return NULL;
+	}
+	return m;
+}
+
+void
+matcher_free(struct matcher *m)
+{
+	size_t d;
+
+	if (m == NULL)
+		return;
+	compile_program_fini(&m->program);
+	for (d = 0; d < EVENT_DATASETS; d++)
+		free(m->entries[d]);
+	pcre2_match_data_free(m->world.match_data);
+	pcre2_match_context_free(m->world.match_context);
+	arena_free(m->world.scratch);
+	arena_free(m->arena);
+	free(m->answers);
+	free(m->hits);
+	free(m);
+}
+
+void
+matcher_count_in(struct matcher *m, ledger_count *regex_limit,
+    ledger_count *no_memory)
+{
+	m->world.regex_limit = regex_limit != NULL ? regex_limit : &m->nowhere;
+	m->world.no_memory = no_memory != NULL ? no_memory : &m->nowhere;
+}
+
+/* A new event: nothing is known. After 2^31 events the marks start anew. */
+static void
+begin(struct matcher *m, const struct event *event)
+{
+	struct predicate_world *w = &m->world;
+	size_t i;
+
+	arena_reset(w->scratch);
+	w->event = event;
+	if (++w->epoch < UINT32_C(1) << 31)
+		return;
+	w->epoch = 1;
+	memset(m->answers, 0, m->program.n_predicates * sizeof(*m->answers));
+	for (i = 0; i < m->program.n_views; i++)
+		w->views[i].epoch = 0;
+}
+
+const uint32_t *
+matcher_run(struct matcher *m, const struct event *event, size_t *n)
+{
+	enum event_dataset dataset = event_dataset(event);
+	const struct entry *entries = m->entries[dataset];
+	size_t i;
+
+	*n = 0;
+	if (m->n_entries[dataset] == 0)
+		return m->hits;
+	begin(m, event);
+	for (i = 0; i < m->n_entries[dataset]; i++)
+		if (ask(m, entries[i].node))
+			m->hits[(*n)++] = entries[i].rule;
+	return m->hits;
+}
+
+size_t
+matcher_predicates(const struct matcher *m)
+{
+	return m->program.n_predicates;
+}
