@@ -1,2 +1,8 @@
 noinst_LIBRARIES += %D%/libstream.a
-%C%_libstream_a_SOURCES =
+%C%_libstream_a_SOURCES = %D%/community.c %D%/community.h \
+	%D%/count.c %D%/count.h %D%/cover.c %D%/cover.h \
+	%D%/decode.c %D%/decode.h %D%/dedup.c %D%/dedup.h \
+	%D%/defrag.c %D%/defrag.h %D%/flow.c %D%/flow.h %D%/key.h \
+	%D%/links.c %D%/links.h %D%/nat.c %D%/nat.h \
+	%D%/report.c %D%/report.h %D%/slots.c %D%/slots.h \
+	%D%/stream.c %D%/stream.h

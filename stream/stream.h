@@ -113,6 +113,8 @@ void stream_link(struct stream *, const struct stream_link *);
 void stream_address(struct stream *, const struct stream_address *);
 /* The ring lost so many copies just now: flows of this time say so. */
 void stream_lost(struct stream *, uint64_t copies);
+/* The capture lost packets; flows that live now say so in tallyman.gaps. */
+void stream_lost(struct stream *, uint64_t packets);
 /* Timers: reports, idle flows, window. Uses the clock's wall time. */
 void stream_tick(struct stream *);
 /* Interface name or "if7"; text lives in the stream. */

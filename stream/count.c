@@ -1,0 +1,322 @@
+#include "stream/count.h"
+
+#include <string.h>
+
+/* A SYN that comes after data this close behind it is the same connection. */
+#define SYN_LATE	(UINT32_C(1) << 20)
+/* Two odd packets this close to each other start the ranges anew. */
+#define ODD_NEAR	(UINT32_C(1) << 24)
+
+#define HEAD_BYTES	32
+#define TAIL_BYTES	8
+/* Larger datagrams may come in fragments, whose tail is not kept. */
+#define TAIL_PAYLOAD_MAX	1200
+
+static bool
+is_near(uint32_t a, uint32_t b, uint32_t reach)
+{
+	return a - b <= reach || b - a <= reach;
+}
+
+static bool
+syn_fits(const struct flow *f, unsigned dir, const struct decoded *d)
+{
+	uint32_t start = d->seq + 1;
+
+	if (f->bits & FLOW_BIT_SYN(dir))
+		return start == f->base[dir];
+	if (f->bits & FLOW_BIT_BASED(dir))
+		return f->base[dir] - start < SYN_LATE;
+	if (d->tcp_flags & DECODE_TCP_ACK)
+		return true;
+	/* The first one of its direction: both ends may be opening. */
+	return ((f->tcp_flags[0] | f->tcp_flags[1]) & ~DECODE_TCP_SYN) == 0;
+}
+
+bool
+count_tcp_fits(const struct flow *f, unsigned dir, const struct decoded *d)
+{
+	if (d->tcp_flags & DECODE_TCP_SYN)
+		return syn_fits(f, dir, d);
+	if (f->bits & FLOW_BIT_BASED(dir)) {
+		if (!is_near(d->seq, f->next[dir], COVER_REACH))
+			return false;
+		/* base - 1: a keepalive probe repeats the byte before. */
+		return !(f->bits & FLOW_BIT_SYN(dir)) ||
+		    !cover_before(d->seq + 1, f->base[dir]);
+	}
+	/* Nothing from this side yet: what it acknowledges must fit. */
+	if ((d->tcp_flags & DECODE_TCP_ACK) && (f->bits & FLOW_BIT_BASED(!dir)))
+		return !cover_before(d->ack, f->base[!dir]) &&
+		    is_near(d->ack, f->next[!dir], COVER_REACH);
+	return true;
+}
+
+static void
+forget_cover(struct cover_pool *pool, struct flow *f, unsigned dir)
+{
+	unsigned p;
+
+	f->begun[dir] = 0;
+	if (f->extra == NULL)
+		return;
+	cover_fini(pool, &f->extra->whole[dir]);
+	for (p = 0; p < FLOW_POINTS; p++)
+		cover_fini(pool, &f->extra->at[dir][p]);
+}
+
+static void
+start_at(struct flow *f, unsigned dir, uint32_t seq)
+{
+	f->base[dir] = f->next[dir] = seq;
+	f->bits |= FLOW_BIT_BASED(dir);
+}
+
+static void
+take_syn(struct cover_pool *pool, struct flow *f, unsigned dir,
+    const struct decoded *d)
+{
+	uint32_t start = d->seq + 1;
+
+	if (!(f->bits & FLOW_BIT_BASED(dir))) {
+		start_at(f, dir, start);
+	} else if (f->base[dir] != start && f->sum[dir].payload == 0) {
+		/* A second answer with another ISN. */
+		forget_cover(pool, f, dir);
+		start_at(f, dir, start);
+	} else if (f->base[dir] != start) {
+		return;
+	}
+	f->bits |= FLOW_BIT_SYN(dir);
+}
+
+static void
+take_flags(struct flow *f, unsigned dir, const struct decoded *d)
+{
+	f->tcp_flags[dir] |= d->tcp_flags;
+	if (d->tcp_flags & DECODE_TCP_RST)
+		f->bits |= FLOW_BIT_RST;
+	if (d->tcp_flags & DECODE_TCP_FIN)
+		f->bits |= FLOW_BIT_FIN(dir);
+	if ((d->tcp_flags & DECODE_TCP_ACK) && (f->bits & FLOW_BIT_FIN(!dir)) &&
+	    (int32_t)(d->ack - f->next[!dir] - 1) >= 0)
+		f->bits |= FLOW_BIT_FIN_ACKED(!dir);
+}
+
+/* Bytes of [from, to) that no point has shown yet. */
+static uint32_t
+cover_whole(struct cover_pool *pool, struct flow *f, unsigned dir,
+    uint32_t from, uint32_t to)
+{
+	struct cover_holes none = { .n = 0 }, *holes = &none;
+	struct flow_extra *x = f->extra;
+	uint32_t old_base = f->base[dir], fresh;
+	unsigned p;
+
+	if (from == f->next[dir] && to - f->base[dir] <= COVER_REACH) {
+		f->next[dir] = to;
+		return to - from;
+	}
+	if ((x == NULL || x->whole[dir].n == 0) &&
+	    !cover_before(f->next[dir], to) &&
+	    !cover_before(from, f->base[dir]))
+		return 0;		/* a copy: nothing is missing */
+	if (f->bits & FLOW_BIT_SYN(dir)) {
+		/* Nothing below base is new. */
+		if (cover_before(from, f->base[dir]))
+			from = f->base[dir];
+		if (!cover_before(from, to))
+			return 0;
+	}
+	if (from == f->next[dir] || (x = flow_extra(f)) != NULL)
+		holes = x == NULL ? &none : &x->whole[dir];
+	else
+		pool->forgotten++;
+	fresh = cover_fill(pool, holes, &f->base[dir], &f->next[dir], from,
+	    to);
+	cover_fini(pool, &none);
+	if (f->base[dir] != old_base && x != NULL)
+		for (p = 0; p < FLOW_POINTS; p++)
+			if (f->begun[dir] & 1U << p)
+				cover_open(pool, &x->at[dir][p],
+				    f->base[dir], old_base);
+	if (f->next[dir] - f->base[dir] <= COVER_REACH)
+		return fresh;
+	/* In large steps, so that this is rare. */
+	f->base[dir] = f->next[dir] - COVER_REACH / 2;
+	f->bits |= FLOW_BIT_SYN(dir);
+	if (x == NULL)
+		return fresh;
+	cover_trim(&x->whole[dir], f->base[dir]);
+	for (p = 0; p < FLOW_POINTS; p++)
+		cover_trim(&x->at[dir][p], f->base[dir]);
+	return fresh;
+}
+
+/* Bytes of [from, to) that this point has not shown yet. */
+static uint32_t
+cover_point(struct cover_pool *pool, struct flow *f, unsigned dir,
+    unsigned point, uint32_t from, uint32_t to)
+{
+	struct flow_point *p = flow_point(f, point);
+	uint32_t base = f->base[dir], len = to - from;
+	struct flow_extra *x;
+
+	if (!(f->begun[dir] & 1U << point)) {
+		f->begun[dir] |= (uint8_t)(1U << point);
+		p->next[dir] = base;
+	} else if (cover_before(p->next[dir], base)) {
+		p->next[dir] = base;	/* base was moved up meanwhile */
+	}
+	if (from == p->next[dir]) {
+		p->next[dir] = to;
+		return len;
+	}
+	if (cover_before(from, base))
+		from = base;
+	if (!cover_before(from, to))
+		return 0;
+	x = flow_extra(f);
+	if (x == NULL) {
+		if (cover_before(p->next[dir], to))
+			p->next[dir] = to;
+		pool->forgotten++;
+		return len;
+	}
+	return cover_fill(pool, &x->at[dir][point], &base, &p->next[dir],
+	    from, to);
+}
+
+/* Sent again as far as the worst point tells: each byte once. */
+static uint32_t
+count_again(struct flow *f, unsigned dir, unsigned point, uint32_t bytes)
+{
+	struct flow_extra *x = flow_extra(f);
+	uint32_t more;
+
+	if (x == NULL)
+		return 0;
+	x->again[dir][point] += bytes;
+	more = x->again[dir][point] - x->again_most[dir];
+	if ((int32_t)more <= 0)
+		return 0;
+	x->again_most[dir] += more;
+	x->again_sum += more;
+	return more;
+}
+
+static bool
+count_bare(struct flow *f, unsigned dir, unsigned point)
+{
+	struct flow_point *p;
+
+	if (point == FLOW_POINTS)
+		return false;
+	p = flow_point(f, point);
+	if ((int32_t)(++p->bare[dir] - f->bare[dir]) <= 0)
+		return false;
+	f->bare[dir] = p->bare[dir];
+	return true;
+}
+
+/* False when the packet is to be left out of the ranges. */
+static bool
+check_window(struct cover_pool *pool, struct flow *f, unsigned dir,
+    uint32_t from, uint32_t to, struct count_odd *odd)
+{
+	if (is_near(from, f->next[dir], COVER_REACH) &&
+	    is_near(to, f->next[dir], COVER_REACH))
+		return true;
+	if (odd->serial == f->serial && odd->direction == dir &&
+	    is_near(odd->seq, from, ODD_NEAR)) {
+		odd->serial = 0;
+		forget_cover(pool, f, dir);
+		start_at(f, dir, from);
+		f->bits |= FLOW_BIT_SYN(dir);	/* nothing before is new */
+		return true;
+	}
+	*odd = (struct count_odd){ f->serial, (uint8_t)dir, from };
+	return false;
+}
+
+struct count_result
+count_tcp(struct cover_pool *pool, struct flow *f, unsigned dir,
+    unsigned point, const struct decoded *d, struct count_odd *odd)
+{
+	struct count_result r = { .packet = false };
+	uint32_t from = d->seq, to, unseen;
+
+	if (d->tcp_flags & DECODE_TCP_SYN) {
+		take_syn(pool, f, dir, d);
+		from++;
+	}
+	to = from + d->payload_len;
+	if (d->payload_len != 0) {
+		if (!(f->bits & FLOW_BIT_BASED(dir)))
+			start_at(f, dir, from);
+		r.odd = !check_window(pool, f, dir, from, to, odd);
+	}
+	if (d->payload_len == 0 || r.odd) {
+		r.packet = count_bare(f, dir, point);
+		take_flags(f, dir, d);
+		return r;
+	}
+	r.payload = cover_whole(pool, f, dir, from, to);
+	if (point != FLOW_POINTS) {
+		unseen = cover_point(pool, f, dir, point, from, to);
+		if (unseen < d->payload_len)
+			r.again = count_again(f, dir, point,
+			    d->payload_len - unseen);
+		r.packet = unseen < d->payload_len &&
+		    point + 1 == f->first_point[dir];
+	}
+	r.packet = r.packet || r.payload != 0;
+	take_flags(f, dir, d);
+	return r;
+}
+
+static uint8_t
+tail_len(const struct decoded *d)
+{
+	if (d->payload_len > TAIL_PAYLOAD_MAX ||
+	    d->captured < d->payload_len || d->captured < HEAD_BYTES)
+		return 0;
+	return d->captured - HEAD_BYTES < TAIL_BYTES ?
+	    (uint8_t)(d->captured - HEAD_BYTES) : TAIL_BYTES;
+}
+
+uint64_t
+count_identity(const struct hash_key *secret, const struct flow *f,
+    unsigned side, const struct decoded *d, uint64_t inner)
+{
+	struct {
+		uint32_t	serial;
+		uint32_t	len;
+		uint16_t	ip_id;
+		uint8_t		side, icmp_type, icmp_code, tail_len;
+		uint16_t	icmp_seq;
+		uint32_t	flow_label;
+		uint64_t	inner;
+		uint8_t		head[HEAD_BYTES], tail[TAIL_BYTES];
+	} in;
+	size_t n = d->captured < HEAD_BYTES ? d->captured : HEAD_BYTES;
+
+	memset(&in, 0, sizeof(in));
+	in.serial = f->serial;
+	in.len = d->payload_len;
+	in.ip_id = d->ip_id;
+	in.side = (uint8_t)side;
+	in.icmp_type = d->icmp_type;
+	in.icmp_code = d->icmp_code;
+	in.icmp_seq = d->icmp_seq;
+	in.flow_label = d->flow_label;
+	in.inner = inner;
+	/* An error's body holds addresses that NAT changes. */
+	if (!d->inner) {
+		memcpy(in.head, d->payload, n);
+		in.tail_len = tail_len(d);
+		memcpy(in.tail, d->payload + d->captured - in.tail_len,
+		    in.tail_len);
+	}
+	return hash_64(secret, &in, sizeof(in));
+}

@@ -1,0 +1,385 @@
+#include "stream/decode.h"
+
+#include <netinet/in.h>
+
+#include "lib/cursor.h"
+
+#define ETHERTYPE_IPV4	0x0800
+#define ETHERTYPE_ARP	0x0806
+#define ETHERTYPE_VLAN	0x8100
+#define ETHERTYPE_IPV6	0x86dd
+#define ETHERTYPE_QINQ	0x88a8
+
+#define TAGS_MAX	4
+#define EXTENSIONS_MAX	16
+
+#define PROTO_MOBILITY	135
+#define PROTO_HIP	139
+#define PROTO_SHIM6	140
+
+static bool
+parse_ipv4(struct cursor *c, size_t wire_len, struct decoded *d)
+{
+	const uint8_t *from, *to;
+	unsigned words = cursor_u8(c) & 0x0f;
+	uint16_t frag;
+
+	cursor_skip(c, 1);
+	d->l3_len = cursor_u16be(c);
+	d->ip_id = cursor_u16be(c);
+	frag = cursor_u16be(c);
+	cursor_skip(c, 1);
+	d->proto = cursor_u8(c);
+	cursor_skip(c, 2);
+	from = cursor_take(c, 4);
+	to = cursor_take(c, 4);
+	if (!cursor_ok(c))
+		return true;		/* the caller sees the short read */
+	memcpy(d->source.ip, from, 4);
+	memcpy(d->destination.ip, to, 4);
+	d->l3_header = words * 4;
+	if (d->l3_len == 0 && wire_len <= UINT32_MAX)
+		d->l3_len = (uint32_t)wire_len;
+	if (words < 5 || d->l3_len < d->l3_header)
+		return false;
+	cursor_skip(c, d->l3_header - 20);
+	d->more = (frag & 0x2000) != 0;
+	d->offset = (frag & 0x1fffU) * 8;
+	d->fragment = d->more || d->offset != 0;
+	d->fragment_id = d->ip_id;
+	return true;
+}
+
+static bool
+is_extension(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
+	case IPPROTO_DSTOPTS:
+	case PROTO_MOBILITY:
+	case PROTO_HIP:
+	case PROTO_SHIM6:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* One extension header; gives its length. */
+static uint32_t
+parse_extension(struct cursor *c, struct decoded *d)
+{
+	uint8_t kind = d->proto, words;
+	uint16_t frag;
+	uint32_t len;
+
+	d->proto = cursor_u8(c);
+	words = cursor_u8(c);
+	if (kind == IPPROTO_FRAGMENT) {
+		frag = cursor_u16be(c);
+		d->fragment_id = cursor_u32be(c);
+		d->offset = frag & 0xfff8U;
+		d->more = (frag & 1) != 0;
+		/* An atomic fragment (RFC 6946) is a whole packet. */
+		d->fragment = d->more || d->offset != 0;
+		return 8;
+	}
+	len = kind == IPPROTO_AH ? (words + 2U) * 4 : (words + 1U) * 8;
+	cursor_skip(c, len - 2);
+	return len;
+}
+
+/* False for contradictions; *deep when there are too many headers. */
+static bool
+parse_ipv6(struct cursor *c, size_t wire_len, struct decoded *d, bool *deep)
+{
+	const uint8_t *from, *to;
+	unsigned n = 0;
+
+	d->flow_label = cursor_u32be(c) & 0xfffff;
+	d->l3_len = cursor_u16be(c) + 40U;
+	d->proto = cursor_u8(c);
+	cursor_skip(c, 1);
+	from = cursor_take(c, 16);
+	to = cursor_take(c, 16);
+	if (!cursor_ok(c))
+		return true;
+	memcpy(d->source.ip, from, 16);
+	memcpy(d->destination.ip, to, 16);
+	if (d->l3_len == 40 && d->proto != IPPROTO_NONE &&
+	    wire_len <= UINT32_MAX)
+		d->l3_len = (uint32_t)wire_len;
+	d->l3_header = 40;
+	while (cursor_ok(c) && is_extension(d->proto) && !d->fragment) {
+		if (n++ == EXTENSIONS_MAX) {
+			*deep = true;
+			return true;
+		}
+		d->l3_header += parse_extension(c, d);
+	}
+	return !cursor_ok(c) || d->l3_len >= d->l3_header;
+}
+
+static bool
+is_query(uint8_t family, uint8_t type, bool *reply)
+{
+	if (family == 6) {
+		*reply = type == 129;
+		return type == 128 || type == 129;
+	}
+	/* Echo, timestamp, information, address mask. */
+	*reply = type == 0 || type == 14 || type == 16 || type == 18;
+	return *reply || type == 8 || type == 13 || type == 15 || type == 17;
+}
+
+static bool
+is_error(uint8_t family, uint8_t type)
+{
+	if (family == 6)
+		return type >= 1 && type <= 4;
+	return type == 3 || type == 4 || type == 5 || type == 11 ||
+	    type == 12;
+}
+
+static bool
+is_icmp(const struct decoded *d)
+{
+	return d->family == 4 ? d->proto == IPPROTO_ICMP :
+	    d->proto == IPPROTO_ICMPV6;
+}
+
+/* Type, code, id and sequence; eight bytes. */
+static void
+parse_icmp_head(struct cursor *c, struct decoded *d)
+{
+	uint16_t id;
+
+	d->icmp_type = cursor_u8(c);
+	d->icmp_code = cursor_u8(c);
+	cursor_skip(c, 2);
+	id = cursor_u16be(c);
+	d->icmp_seq = cursor_u16be(c);
+	d->l4_header = 8;
+	d->icmp_query = is_query(d->family, d->icmp_type,
+	    &d->icmp_reply);
+	if (d->icmp_query) {
+		d->source.port = d->icmp_reply ? DECODE_ASKED : id;
+		d->destination.port = d->icmp_reply ? id : DECODE_ASKED;
+	} else {
+		d->source.port = d->icmp_type;
+		d->destination.port = DECODE_CODE + d->icmp_code;
+	}
+}
+
+/* The packet inside an error. What cannot be read is left out. */
+static void
+parse_inner(struct cursor *c, struct decoded *outer)
+{
+	struct decoded d = { .family = outer->family };
+	bool deep = false, sound;
+
+	sound = outer->family == 4 ? parse_ipv4(c, 0x10000, &d) :
+	    parse_ipv6(c, 0x10000, &d, &deep);
+	if (!sound || deep || d.offset != 0 || !cursor_ok(c))
+		return;
+	if (is_icmp(&d)) {
+		parse_icmp_head(c, &d);
+	} else if (d.proto == IPPROTO_TCP || d.proto == IPPROTO_UDP ||
+	    d.proto == IPPROTO_SCTP || d.proto == IPPROTO_DCCP ||
+	    d.proto == IPPROTO_UDPLITE) {
+		d.source.port = cursor_u16be(c);
+		d.destination.port = cursor_u16be(c);
+	}
+	if (!cursor_ok(c))
+		return;
+	outer->inner = true;
+	outer->inner_proto = d.proto;
+	outer->inner_source = d.source;
+	outer->inner_destination = d.destination;
+	outer->inner_id = d.ip_id;
+}
+
+static bool
+parse_tcp(struct cursor *c, struct decoded *d, uint32_t l4_len)
+{
+	uint8_t words;
+
+	d->source.port = cursor_u16be(c);
+	d->destination.port = cursor_u16be(c);
+	d->seq = cursor_u32be(c);
+	d->ack = cursor_u32be(c);
+	words = cursor_u8(c) >> 4;
+	d->tcp_flags = cursor_u8(c);
+	cursor_skip(c, 6);
+	d->l4_header = words * 4U;
+	if (!cursor_ok(c))
+		return true;
+	if (words < 5 || d->l4_header > l4_len)
+		return false;
+	d->payload_len = l4_len - d->l4_header;
+	/* Options may be cut by the snap length: nothing is lost by it. */
+	if (d->l4_header - 20 > cursor_left(c))
+		cursor_skip(c, cursor_left(c));
+	else
+		cursor_skip(c, d->l4_header - 20);
+	return true;
+}
+
+static bool
+parse_udp(struct cursor *c, struct decoded *d, uint32_t l4_len)
+{
+	uint32_t len;
+
+	d->source.port = cursor_u16be(c);
+	d->destination.port = cursor_u16be(c);
+	len = cursor_u16be(c);
+	cursor_skip(c, 2);
+	if (!cursor_ok(c))
+		return true;
+	d->l4_header = 8;
+	if (len == 0)			/* RFC 2675: a jumbogram */
+		len = l4_len;
+	if (len < 8 || len > l4_len)
+		return false;
+	d->payload_len = len - 8;
+	return true;
+}
+
+static bool
+parse_ports(struct cursor *c, struct decoded *d, uint32_t l4_len)
+{
+	d->source.port = cursor_u16be(c);
+	d->destination.port = cursor_u16be(c);
+	d->l4_header = 4;
+	if (l4_len < 4)
+		return false;
+	d->payload_len = l4_len - 4;
+	return true;
+}
+
+static bool
+parse_icmp(struct cursor *c, struct decoded *d, uint32_t l4_len)
+{
+	if (l4_len < 8)
+		return false;
+	parse_icmp_head(c, d);
+	d->payload_len = l4_len - 8;
+	if (is_error(d->family, d->icmp_type) && cursor_ok(c)) {
+		struct cursor inner = *c;
+
+		parse_inner(&inner, d);
+	}
+	return true;
+}
+
+static bool
+parse_transport(struct cursor *c, struct decoded *d, uint32_t l4_len)
+{
+	if (is_icmp(d))
+		return parse_icmp(c, d, l4_len);
+	switch (d->proto) {
+	case IPPROTO_TCP:
+		return parse_tcp(c, d, l4_len);
+	case IPPROTO_UDP:
+		return parse_udp(c, d, l4_len);
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+	case IPPROTO_UDPLITE:
+		return parse_ports(c, d, l4_len);
+	default:
+		d->payload_len = l4_len;
+		return true;
+	}
+}
+
+enum decode_verdict
+decode_transport(struct decoded *d, const uint8_t *bytes, size_t len,
+    uint32_t l4_len)
+{
+	struct cursor c = cursor_make(bytes, len);
+	uint32_t extension;
+	unsigned n = 0;
+
+	/* Headers behind a fragment header are in the fragmented part. */
+	while (d->family == 6 && is_extension(d->proto) && cursor_ok(&c)) {
+		if (n++ == EXTENSIONS_MAX)
+			return DECODE_UNSUPPORTED;
+		extension = parse_extension(&c, d);
+		if (extension > l4_len)
+			return DECODE_BAD_HEADER;
+		l4_len -= extension;
+		d->l3_header += extension;
+	}
+	if (!parse_transport(&c, d, l4_len))
+		return DECODE_BAD_HEADER;
+	if (!cursor_ok(&c))
+		return DECODE_TRUNCATED;
+	d->payload = c.pos;
+	d->captured = cursor_left(&c);
+	if (d->captured > d->payload_len)	/* padding of the link */
+		d->captured = d->payload_len;
+	return DECODE_OK;
+}
+
+static enum decode_verdict
+parse_ip(struct cursor *c, size_t wire_len, struct decoded *d)
+{
+	bool deep = false, sound;
+	uint32_t l4_len;
+
+	sound = d->family == 4 ? parse_ipv4(c, wire_len, d) :
+	    parse_ipv6(c, wire_len, d, &deep);
+	if (!sound)
+		return DECODE_BAD_HEADER;
+	if (deep)
+		return DECODE_UNSUPPORTED;
+	if (!cursor_ok(c))
+		return DECODE_TRUNCATED;
+	if (d->l3_len > wire_len)
+		return DECODE_BAD_HEADER;
+	l4_len = d->l3_len - d->l3_header;
+	if (!d->fragment)
+		return decode_transport(d, c->pos, cursor_left(c), l4_len);
+	d->payload_len = l4_len;
+	d->payload = c->pos;
+	d->captured = cursor_left(c) < l4_len ? cursor_left(c) : l4_len;
+	return DECODE_OK;
+}
+
+enum decode_verdict
+decode_packet(uint16_t ethertype, const uint8_t *bytes, size_t len,
+    size_t wire_len, struct decoded *out)
+{
+	struct cursor c = cursor_make(bytes, len);
+	struct decoded d = { .family = 0 };
+	enum decode_verdict verdict;
+	unsigned tags = 0;
+	uint8_t version;
+
+	while (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
+		if (tags++ == TAGS_MAX)
+			return DECODE_UNSUPPORTED;
+		cursor_skip(&c, 2);
+		ethertype = cursor_u16be(&c);
+		if (!cursor_ok(&c) || wire_len < 4)
+			return DECODE_TRUNCATED;
+		wire_len -= 4;
+	}
+	if (ethertype == ETHERTYPE_ARP)
+		return DECODE_ARP;
+	if (ethertype != ETHERTYPE_IPV4 && ethertype != ETHERTYPE_IPV6)
+		return DECODE_NON_IP;
+	if (cursor_left(&c) == 0)
+		return DECODE_TRUNCATED;
+	version = *c.pos >> 4;
+	if (version != (ethertype == ETHERTYPE_IPV4 ? 4 : 6))
+		return DECODE_BAD_HEADER;
+	d.family = version;
+	verdict = parse_ip(&c, wire_len, &d);
+	if (verdict == DECODE_OK)
+		*out = d;
+	return verdict;
+}

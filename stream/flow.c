@@ -1,0 +1,346 @@
+/*
+ * Flows stand in one array, allocated at once and touched as far as it is
+ * used. Beside it run due[] and kind[], so that a tick and the search for a
+ * victim read a few bytes for each flow. The slot that was freed last is used
+ * first; the eviction hand goes round, and a new flow stands behind it.
+ */
+#include "stream/flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream/slots.h"
+
+#define STEPS_MAX	4096	/* in search of a cheap victim */
+#define STEPS_OLDEST	64	/* in search of an idle one */
+
+enum kind { KIND_FREE, KIND_CHEAP, KIND_PRECIOUS };
+
+struct flow_table {
+	struct flow		*flows;
+	uint32_t		*due;		/* ms, 0 not due */
+	uint8_t			*kind;
+	uint32_t		*free;		/* stack of freed slots */
+	uint32_t		 n_free, top, limit, hand, n_cheap;
+	uint32_t		 serial;
+	struct slots		 slots;
+	struct cover_pool	*pool;
+	flow_evict_fn		 evict;
+	void			*ctx;
+};
+
+struct flow_table *
+flow_table_new(size_t limit, struct cover_pool *pool, flow_evict_fn evict,
+    void *ctx)
+{
+	struct flow_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->limit = (uint32_t)limit;
+	t->pool = pool;
+	t->evict = evict;
+	t->ctx = ctx;
+	t->flows = calloc(limit, sizeof(*t->flows));
+	t->due = calloc(limit, sizeof(*t->due));
+	t->kind = calloc(limit, sizeof(*t->kind));
+	t->free = calloc(limit, sizeof(*t->free));
+	if (t->flows == NULL || t->due == NULL || t->kind == NULL ||
+	    t->free == NULL || slots_init(&t->slots, limit) != 0) {
+		flow_table_free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return t;
+}
+
+static void
+free_extra(struct flow_table *t, struct flow *f)
+{
+	unsigned d, p;
+
+	if (f->extra == NULL)
+		return;
+	for (d = 0; d < 2; d++) {
+		cover_fini(t->pool, &f->extra->whole[d]);
+		for (p = 0; p < FLOW_POINTS; p++)
+			cover_fini(t->pool, &f->extra->at[d][p]);
+	}
+	free(f->extra);
+	f->extra = NULL;
+}
+
+void
+flow_table_free(struct flow_table *t)
+{
+	uint32_t i;
+
+	if (t == NULL)
+		return;
+	for (i = 0; t->kind != NULL && i < t->top; i++)
+		if (t->kind[i] != KIND_FREE)
+			free_extra(t, &t->flows[i]);
+	slots_fini(&t->slots);
+	free(t->flows);
+	free(t->due);
+	free(t->kind);
+	free(t->free);
+	free(t);
+}
+
+struct flow *
+flow_get(const struct flow_table *t, uint32_t flow)
+{
+	return &t->flows[flow - 1];
+}
+
+uint32_t
+flow_find(const struct flow_table *t, const struct key *key, uint64_t hash)
+{
+	struct slots_walk w;
+	uint32_t at;
+
+	for (at = slots_first(&t->slots, hash, &w); at != SLOTS_NONE;
+	    at = slots_next(&t->slots, &w))
+		if (memcmp(&t->flows[at].key, key, sizeof(*key)) == 0)
+			return at + 1;
+	return FLOW_NONE;
+}
+
+static uint32_t
+next_slot(const struct flow_table *t, uint32_t at)
+{
+	return at + 1 == t->limit ? 0 : at + 1;
+}
+
+/* The one that was idle longest among the next few. */
+static uint32_t
+find_idle(struct flow_table *t)
+{
+	uint32_t at = t->hand, best = at, n;
+
+	for (n = 0; n < STEPS_OLDEST && n < t->limit; n++) {
+		if ((int32_t)(t->flows[at].active_ms -
+		    t->flows[best].active_ms) < 0)
+			best = at;
+		at = next_slot(t, at);
+	}
+	t->hand = at;
+	return best;
+}
+
+static uint32_t
+find_victim(struct flow_table *t)
+{
+	uint32_t at = t->hand, n;
+
+	for (n = 0; t->n_cheap != 0 && n < STEPS_MAX; n++) {
+		if (t->kind[at] == KIND_CHEAP) {
+			t->hand = next_slot(t, at);
+			return at;
+		}
+		at = next_slot(t, at);
+	}
+	t->hand = at;
+	return find_idle(t);
+}
+
+uint32_t
+flow_make(struct flow_table *t, const struct key *key, uint64_t hash,
+    uint32_t now_ms)
+{
+	uint32_t older, at;
+	struct flow *f;
+
+	if (t->n_free == 0 && t->top == t->limit)
+		t->evict(t->ctx, find_victim(t) + 1);
+	at = t->n_free != 0 ? t->free[--t->n_free] : t->top++;
+	older = flow_find(t, key, hash);
+	f = &t->flows[at];
+	memset(f, 0, sizeof(*f));
+	f->key = *key;
+	f->older = older;
+	f->serial = ++t->serial;
+	f->active_ms = now_ms;
+	t->kind[at] = KIND_CHEAP;
+	t->n_cheap++;
+	t->due[at] = 0;
+	if (older == FLOW_NONE)
+		slots_add(&t->slots, hash, at);
+	else
+		(void)slots_replace(&t->slots, hash, older - 1, at);
+	return at + 1;
+}
+
+/* Takes it out of its chain of generations. */
+static void
+unlink_flow(struct flow_table *t, uint32_t flow, uint64_t hash)
+{
+	struct flow *f = flow_get(t, flow);
+	uint32_t head = flow_find(t, &f->key, hash);
+
+	if (head == flow) {
+		if (f->older == FLOW_NONE)
+			(void)slots_remove(&t->slots, hash, flow - 1);
+		else
+			(void)slots_replace(&t->slots, hash, flow - 1,
+			    f->older - 1);
+		return;
+	}
+	while (head != FLOW_NONE && flow_get(t, head)->older != flow)
+		head = flow_get(t, head)->older;
+	if (head != FLOW_NONE)
+		flow_get(t, head)->older = f->older;
+}
+
+void
+flow_drop(struct flow_table *t, uint32_t flow, uint64_t hash)
+{
+	uint32_t at = flow - 1;
+
+	unlink_flow(t, flow, hash);
+	free_extra(t, &t->flows[at]);
+	t->n_cheap -= t->kind[at] == KIND_CHEAP;
+	t->flows[at].key.family = 0;	/* matches nothing any more */
+	t->kind[at] = KIND_FREE;
+	t->due[at] = 0;
+	t->free[t->n_free++] = at;
+}
+
+struct flow_extra *
+flow_extra(struct flow *f)
+{
+	if (f->extra == NULL)
+		f->extra = calloc(1, sizeof(*f->extra));
+	return f->extra;
+}
+
+struct flow_point *
+flow_point(struct flow *f, unsigned point)
+{
+	return point < FLOW_NEAR ? &f->near[point] :
+	    &f->extra->far[point - FLOW_NEAR];
+}
+
+unsigned
+flow_point_at(struct flow *f, uint32_t where, unsigned direction)
+{
+	unsigned p;
+
+	for (p = 0; p < f->n_points; p++)
+		if (flow_point(f, p)->where == where)
+			return p;
+	if (p == FLOW_POINTS || (p >= FLOW_NEAR && flow_extra(f) == NULL))
+		return FLOW_POINTS;
+	f->n_points++;
+	memset(flow_point(f, p), 0, sizeof(struct flow_point));
+	flow_point(f, p)->where = where;
+	if (direction == 1)
+		f->by_reply |= (uint8_t)(1U << p);
+	return p;
+}
+
+#define EXCHANGE(array) do {					\
+	__typeof__((array)[0]) kept_ = (array)[0];		\
+	(array)[0] = (array)[1];				\
+	(array)[1] = kept_;					\
+} while (0)
+
+static uint16_t
+turn_bits(uint16_t bits)
+{
+	const uint16_t first = FLOW_BIT_BASED(0) | FLOW_BIT_SYN(0) |
+	    FLOW_BIT_FIN(0) | FLOW_BIT_FIN_ACKED(0);
+	const uint16_t second = (uint16_t)(first << 1);
+
+	return (uint16_t)((bits & ~(first | second)) |
+	    (bits & first) << 1 | (bits & second) >> 1);
+}
+
+void
+flow_turn(struct flow *f)
+{
+	unsigned p;
+
+	f->bits = turn_bits(f->bits) ^ FLOW_BIT_SIDE;
+	EXCHANGE(f->sum);
+	EXCHANGE(f->delta_bytes);
+	EXCHANGE(f->delta_payload);
+	EXCHANGE(f->base);
+	EXCHANGE(f->next);
+	EXCHANGE(f->bare);
+	EXCHANGE(f->tcp_flags);
+	EXCHANGE(f->begun);
+	EXCHANGE(f->first_point);
+	for (p = 0; p < f->n_points; p++) {
+		struct flow_point *at = flow_point(f, p);
+
+		at->where ^= FLOW_POINT_OUT;
+		EXCHANGE(at->packets);
+		EXCHANGE(at->next);
+		EXCHANGE(at->bare);
+	}
+	f->by_reply = (uint8_t)(~f->by_reply & ((1U << f->n_points) - 1));
+	if (f->extra == NULL)
+		return;
+	EXCHANGE(f->extra->whole);
+	EXCHANGE(f->extra->again_most);
+	for (p = 0; p < FLOW_POINTS; p++) {
+		struct cover_holes holes = f->extra->at[0][p];
+		uint32_t again = f->extra->again[0][p];
+
+		f->extra->at[0][p] = f->extra->at[1][p];
+		f->extra->at[1][p] = holes;
+		f->extra->again[0][p] = f->extra->again[1][p];
+		f->extra->again[1][p] = again;
+	}
+}
+
+void
+flow_set_due(struct flow_table *t, uint32_t flow, uint32_t at_ms)
+{
+	t->due[flow - 1] = at_ms == 0 ? 1 : at_ms;
+}
+
+uint32_t
+flow_next_due(const struct flow_table *t, uint32_t flow, uint32_t now_ms)
+{
+	uint32_t at;
+
+	for (at = flow; at < t->top; at++)
+		if (t->due[at] != 0 && (int32_t)(now_ms - t->due[at]) >= 0)
+			return at + 1;
+	return FLOW_NONE;
+}
+
+uint32_t
+flow_next(const struct flow_table *t, uint32_t flow)
+{
+	uint32_t at;
+
+	for (at = flow; at < t->top; at++)
+		if (t->kind[at] != KIND_FREE)
+			return at + 1;
+	return FLOW_NONE;
+}
+
+void
+flow_set_precious(struct flow_table *t, uint32_t flow, bool precious)
+{
+	uint8_t *kind = &t->kind[flow - 1];
+
+	if ((*kind == KIND_PRECIOUS) == precious)
+		return;
+	*kind = precious ? KIND_PRECIOUS : KIND_CHEAP;
+	if (precious)
+		t->n_cheap--;
+	else
+		t->n_cheap++;
+}
+
+size_t
+flow_count(const struct flow_table *t)
+{
+	return t->top - t->n_free;
+}

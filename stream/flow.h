@@ -1,0 +1,140 @@
+/*
+ * flow: the table of flows. One flow per connection, found by its original
+ * tuple and zone; a connection that begins anew on the same tuple is a newer
+ * generation, and the older one stays for late copies until it is dropped.
+ *
+ * Here: memory, look-up, eviction, points on the path. What a packet does to
+ * a flow is in count.h, what becomes an event in report.h.
+ * Threads: loop thread. Bounded by the limit given at the start.
+ */
+#ifndef STREAM_FLOW_H
+#define STREAM_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/hash.h"
+#include "stream/cover.h"
+#include "stream/key.h"
+
+#define FLOW_NONE	0	/* flows are numbered from 1 */
+#define FLOW_POINTS	8	/* points beyond these are not told apart */
+#define FLOW_NEAR	3	/* points inside struct flow */
+
+enum flow_end {
+	FLOW_END_NONE, FLOW_END_FIN, FLOW_END_RST, FLOW_END_IDLE,
+	FLOW_END_EVICTED, FLOW_END_SHUTDOWN, FLOW_END_REPLACED, FLOW_ENDS
+};
+
+/* Directions: 0 is what the initiator sent, 1 what it received. */
+#define FLOW_POINT_OUT	UINT32_C(0x80000000)
+struct flow_point {
+	uint32_t	where;		/* ifindex; FLOW_POINT_OUT: packets of
+					   direction 0 leave here, and those of
+					   direction 1 arrive */
+	uint32_t	packets[2];
+	uint32_t	next[2];	/* TCP: see cover.h */
+	uint32_t	bare[2];	/* TCP packets without payload */
+};
+
+struct flow_sum {
+	uint64_t	packets;
+	uint64_t	bytes;		/* from the IP header on */
+	uint64_t	payload;	/* transport payload, each byte once */
+};
+
+/* What most flows do without. */
+struct flow_extra {
+	struct flow_point	far[FLOW_POINTS - FLOW_NEAR];
+	struct cover_holes	whole[2];
+	struct cover_holes	at[2][FLOW_POINTS];
+	uint32_t		again[2][FLOW_POINTS];	/* bytes sent again */
+	uint32_t		again_most[2];
+	uint64_t		again_sum;
+};
+
+#define FLOW_BIT_SIDE		0x0001	/* the initiator stands second */
+#define FLOW_BIT_SURE		0x0002	/* that comes from conntrack or a SYN */
+#define FLOW_BIT_CAST		0x0004	/* broadcast or multicast */
+#define FLOW_BIT_CHANGED	0x0008	/* since the last report */
+#define FLOW_BIT_ENDED		0x0010	/* the final report is out */
+#define FLOW_BIT_BASED(d)	(0x0020U << (d))	/* base, next valid */
+#define FLOW_BIT_SYN(d)		(0x0080U << (d))	/* base is ISN + 1 or
+							   was moved up */
+#define FLOW_BIT_FIN(d)		(0x0200U << (d))
+#define FLOW_BIT_FIN_ACKED(d)	(0x0800U << (d))
+#define FLOW_BIT_RST		0x2000
+
+struct flow {
+	struct key		 key;
+	int64_t			 first_ns, last_ns;	/* packet stamps */
+	struct flow_sum		 sum[2];
+	uint64_t		 copies;	/* not counted again */
+	uint32_t		 delta_bytes[2], delta_payload[2];
+	uint32_t		 base[2], next[2], bare[2];
+	struct flow_extra	*extra;		/* NULL until needed */
+	uint32_t		 conn;		/* see flow_bind; 0 none */
+	uint32_t		 older;		/* generation before, FLOW_NONE */
+	uint32_t		 serial;
+	uint32_t		 active_ms, reported_ms;
+	uint32_t		 reports;
+	uint16_t		 bits;
+	uint8_t			 tcp_flags[2];
+	uint8_t			 begun[2];	/* points whose next is valid */
+	uint8_t			 first_point[2];	/* + 1; 0 none: the
+						   reference for packets */
+	uint8_t			 n_points;
+	uint8_t			 by_reply;	/* points that a packet of
+						   direction 1 showed first */
+	uint8_t			 end;		/* enum flow_end */
+	struct flow_point	 near[FLOW_NEAR];
+};
+
+struct flow_table;
+
+/* A flow must go to make room. Its memory is taken when this returns. */
+typedef void (*flow_evict_fn)(void *ctx, uint32_t flow);
+
+/* NULL with errno ENOMEM. */
+struct flow_table *flow_table_new(size_t limit, struct cover_pool *,
+    flow_evict_fn, void *ctx);
+void flow_table_free(struct flow_table *);
+
+struct flow *flow_get(const struct flow_table *, uint32_t flow);
+/* The newest generation of this tuple and zone, or FLOW_NONE. */
+uint32_t flow_find(const struct flow_table *, const struct key *,
+    uint64_t hash);
+/*
+ * A new flow, as a new generation when there is one already. Evicts when the
+ * table is full.
+ */
+uint32_t flow_make(struct flow_table *, const struct key *, uint64_t hash,
+    uint32_t now_ms);
+/* Frees it. hash: of its key. */
+void flow_drop(struct flow_table *, uint32_t flow, uint64_t hash);
+
+/*
+ * The point's index in the flow, made when new; FLOW_POINTS when there are
+ * too many or memory is out.
+ */
+unsigned flow_point_at(struct flow *, uint32_t where, unsigned direction);
+struct flow_point *flow_point(struct flow *, unsigned point);
+/* NULL when memory is out. */
+struct flow_extra *flow_extra(struct flow *);
+/* Exchanges the directions. */
+void flow_turn(struct flow *);
+
+/* When the owner wants to hear of this flow again. */
+void flow_set_due(struct flow_table *, uint32_t flow, uint32_t at_ms);
+/* The next flow after `flow` (FLOW_NONE to begin) that is due; or FLOW_NONE. */
+uint32_t flow_next_due(const struct flow_table *, uint32_t flow,
+    uint32_t now_ms);
+/* The next flow of all. */
+uint32_t flow_next(const struct flow_table *, uint32_t flow);
+/* Flows without an answer and ended ones go first when room is needed. */
+void flow_set_precious(struct flow_table *, uint32_t flow, bool precious);
+
+size_t flow_count(const struct flow_table *);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * key: the tuple of a connection as a table key. Both directions of a
+ * connection give the same key: the endpoint with the lower address (and
+ * port) stands first, and the caller is told on which side the source stood.
+ *
+ * Threads: any; no state.
+ */
+#ifndef STREAM_KEY_H
+#define STREAM_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "lib/hash.h"
+#include "lib/ipaddr.h"
+
+struct key {
+	uint8_t		ip[2][16];	/* IPv4 in the first four, rest 0 */
+	uint16_t	port[2];	/* host order */
+	uint8_t		proto;		/* IPPROTO_ */
+	uint8_t		family;		/* 4 or 6 */
+	uint16_t	zone;		/* conntrack zone; packets show none */
+};
+
+/* One end of a packet or of a conntrack tuple. */
+struct key_end {
+	uint8_t		ip[16];
+	uint16_t	port;
+};
+
+/* Fills the key and returns the side (0 or 1) where the source stands. */
+static inline unsigned
+key_make(struct key *key, const struct key_end *source,
+    const struct key_end *destination, uint8_t family, uint8_t proto)
+{
+	int order = memcmp(source->ip, destination->ip, family == 4 ? 4 : 16);
+	unsigned side = order > 0 ||
+	    (order == 0 && source->port > destination->port);
+
+	memcpy(key->ip[side], source->ip, 16);
+	memcpy(key->ip[!side], destination->ip, 16);
+	key->port[side] = source->port;
+	key->port[!side] = destination->port;
+	key->proto = proto;
+	key->family = family;
+	key->zone = 0;
+	return side;
+}
+
+/* The zone is left out: a packet that is looked up does not show it. */
+static inline uint64_t
+key_hash(const struct hash_key *secret, const struct key *key)
+{
+	uint8_t small[16];
+
+	if (key->family != 4)
+		return hash_64(secret, key, offsetof(struct key, zone));
+	memcpy(small, key->ip[0], 4);
+	memcpy(small + 4, key->ip[1], 4);
+	memcpy(small + 8, key->port, 4);
+	memset(small + 12, 0, 4);
+	small[12] = key->proto;
+	return hash_64(secret, small, sizeof(small));
+}
+
+/* Equal but for the zone. */
+static inline bool
+key_same(const struct key *a, const struct key *b)
+{
+	return memcmp(a, b, offsetof(struct key, zone)) == 0;
+}
+
+static inline struct ipaddr
+key_ip(const struct key *key, unsigned side)
+{
+	struct ipaddr ip = { .family = key->family };
+
+	memcpy(ip.bytes, key->ip[side], 16);
+	return ip;
+}
+
+static inline struct key_end
+key_end_of(const struct key *key, unsigned side)
+{
+	struct key_end end = { .port = key->port[side] };
+
+	memcpy(end.ip, key->ip[side], 16);
+	return end;
+}
+
+#endif

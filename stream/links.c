@@ -1,0 +1,116 @@
+#include "stream/links.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/map.h"
+
+struct links {
+	struct map		*map;	/* ifindex to struct stream_link */
+	struct stream_address	*addresses;
+	size_t			 n_addresses;
+	char			 text[16];
+};
+
+struct links *
+links_new(void)
+{
+	struct links *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->map = map_new(sizeof(uint32_t), sizeof(struct stream_link),
+	    LINKS_MAX, NULL, NULL);
+	l->addresses = calloc(LINKS_ADDRESSES_MAX, sizeof(*l->addresses));
+	if (l->map == NULL || l->addresses == NULL) {
+		links_free(l);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return l;
+}
+
+void
+links_free(struct links *l)
+{
+	if (l == NULL)
+		return;
+	map_free(l->map);
+	free(l->addresses);
+	free(l);
+}
+
+void
+links_set(struct links *l, const struct stream_link *link)
+{
+	struct stream_link *have = map_get(l->map, &link->ifindex);
+
+	if (link->gone) {
+		if (have != NULL)
+			have->gone = true;
+		return;
+	}
+	have = map_put(l->map, &link->ifindex, NULL);
+	if (have == NULL)
+		return;
+	*have = *link;
+	have->name[sizeof(have->name) - 1] = '\0';
+}
+
+const struct stream_link *
+links_get(const struct links *l, uint32_t ifindex)
+{
+	return map_get(l->map, &ifindex);
+}
+
+const char *
+links_name(struct links *l, uint32_t ifindex)
+{
+	const struct stream_link *link = links_get(l, ifindex);
+
+	if (link != NULL && link->name[0] != '\0')
+		return link->name;
+	(void)snprintf(l->text, sizeof(l->text), "if%u", ifindex);
+	return l->text;
+}
+
+bool
+links_set_address(struct links *l, const struct stream_address *address)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_addresses; i++)
+		if (l->addresses[i].ifindex == address->ifindex &&
+		    ipaddr_equal(&l->addresses[i].ip, &address->ip))
+			break;
+	if (address->gone) {
+		if (i < l->n_addresses)
+			l->addresses[i] = l->addresses[--l->n_addresses];
+		return true;
+	}
+	if (i < l->n_addresses)
+		return true;
+	if (l->n_addresses == LINKS_ADDRESSES_MAX)
+		return false;
+	l->addresses[l->n_addresses++] = *address;
+	return true;
+}
+
+bool
+links_is_host(const struct links *l, const struct ipaddr *ip)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_addresses; i++)
+		if (ipaddr_equal(&l->addresses[i].ip, ip))
+			return true;
+	return false;
+}
+
+bool
+links_know_host(const struct links *l)
+{
+	return l->n_addresses != 0;
+}

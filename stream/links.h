@@ -1,0 +1,35 @@
+/*
+ * links: what is known about interfaces and the host's own addresses.
+ *
+ * Threads: loop thread. Bounded: LINKS_MAX interfaces (one that is gone keeps
+ * its name until it is evicted), LINKS_ADDRESSES_MAX addresses.
+ */
+#ifndef STREAM_LINKS_H
+#define STREAM_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stream/stream.h"
+
+#define LINKS_MAX		8192
+#define LINKS_ADDRESSES_MAX	4096
+
+struct links;
+
+struct links *links_new(void);		/* NULL with errno ENOMEM */
+void links_free(struct links *);
+
+void links_set(struct links *, const struct stream_link *);
+/* NULL when nobody told about it. */
+const struct stream_link *links_get(const struct links *, uint32_t ifindex);
+/* The name, or "if7". Valid until the next call. */
+const char *links_name(struct links *, uint32_t ifindex);
+
+/* False when there was no room. */
+bool links_set_address(struct links *, const struct stream_address *);
+bool links_is_host(const struct links *, const struct ipaddr *);
+/* Whether any address is known at all. */
+bool links_know_host(const struct links *);
+
+#endif

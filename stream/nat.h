@@ -1,0 +1,97 @@
+/*
+ * nat: who owns a tuple that was seen on a wire. Keeps the connections that
+ * conntrack reports and finds, for a packet's tuple, the connection, which of
+ * its tuples that was, and the packet's direction in it.
+ *
+ * A connection is known by up to three tuples: original (as the initiator
+ * sent it), the inverse of reply (after translation), and with both source
+ * and destination translated, original source with translated destination
+ * (a hairpin's copy between the two hooks).
+ * A tuple may have had several owners a moment ago (a port reused in
+ * TIME_WAIT): see nat_find.
+ *
+ * ICMP: the two ports of a stream_tuple both hold the query id; the key has
+ * the id as the asking end's port and DECODE_ASKED as the other's.
+ *
+ * Source: packet-facts section 4. Threads: loop thread. Bounded.
+ */
+#ifndef STREAM_NAT_H
+#define STREAM_NAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/hash.h"
+#include "lib/mono.h"
+#include "stream/key.h"
+#include "stream/stream.h"
+
+#define NAT_NONE	0	/* no connection, no flow */
+
+enum nat_which { NAT_ORIGINAL, NAT_WIRE, NAT_HALF, NAT_TUPLES };
+
+struct nat_conn {
+	struct key	original, wire;	/* wire: the inverse of reply */
+	int64_t		when_ns;	/* of the kernel's or our receipt */
+	uint32_t	id;
+	uint32_t	flow;		/* flow's number + 1, NAT_NONE */
+	uint32_t	order;		/* of arrival, for newest */
+	uint8_t		side[NAT_TUPLES];	/* where the initiator stands */
+	uint8_t		opened;		/* bit per tuple: its SYN was seen */
+	uint8_t		generation;	/* of the last dump that had it */
+	bool		live : 1;	/* the slot is in use */
+	bool		dead : 1;	/* destroyed, kept for late copies */
+	bool		moved_source : 1, moved_destination : 1;
+	bool		used : 1;	/* since the eviction hand passed */
+};
+
+struct nat;
+
+/* What became of entries; the owner adds them to the ledger. */
+struct nat_counts {
+	uint64_t	made, destroyed, replaced;
+	uint64_t	evicted;	/* live ones that had to go */
+	uint64_t	unknown;	/* DESTROY without NEW */
+	uint64_t	malformed;
+	uint64_t	vanished;	/* missing in a dump */
+};
+
+/*
+ * limit: most connections. linger_ms: how long a destroyed one still owns its
+ * tuples. NULL with errno ENOMEM.
+ */
+struct nat *nat_new(size_t limit, uint32_t linger_ms, const struct hash_key *);
+void nat_free(struct nat *);
+
+/* An event. Returns the number + 1 of the connection that was made, or 0. */
+uint32_t nat_event(struct nat *, const struct stream_nat *, uint32_t now_ms);
+/* See stream_nat_dump. */
+void nat_dump(struct nat *, bool begin, uint32_t now_ms);
+/* Forgets what was destroyed long enough ago. */
+void nat_tick(struct nat *, uint32_t now_ms);
+
+struct nat_match {
+	uint32_t	 conn;		/* number + 1, or NAT_NONE */
+	enum nat_which	 which;
+	uint8_t		 direction;	/* 0 as the initiator sent it, 1 back */
+};
+
+/*
+ * The owner of a packet's tuple. side: where its source stands; hash: of the
+ * key. Of two owners the newer one has it once its first SYN was seen on this
+ * tuple (other protocols: once its flow exists), or for packets stamped after
+ * it began; before that the older.
+ */
+struct nat_match nat_find(struct nat *, const struct key *, uint64_t hash,
+    unsigned side, bool syn, struct wall);
+
+/* number + 1 as given by the functions above; never NAT_NONE. */
+struct nat_conn *nat_conn(const struct nat *, uint32_t conn);
+/* The flow of a connection is gone: it may be forgotten. */
+void nat_release(struct nat *, uint32_t conn, uint32_t now_ms);
+
+size_t nat_count(const struct nat *);
+const struct nat_counts *nat_counts(const struct nat *);
+
+#endif
