@@ -60,7 +60,7 @@ void
 gaps_write(const struct gaps *g, struct wall cause, struct buf *out)
 {
 	struct json_writer w;
-	const struct shot *shot;
+	const struct shot *shot = newest(g);
 	size_t i;
 
 	/* From the newest to the oldest, until one is early enough. */
