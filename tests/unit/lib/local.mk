@@ -1,1 +1,11 @@
 # One line per test: unit_tests += %D%/test_x
+unit_tests += %D%/test_arena
+unit_tests += %D%/test_buf
+unit_tests += %D%/test_cursor
+unit_tests += %D%/test_hash
+unit_tests += %D%/test_ipaddr
+unit_tests += %D%/test_json
+unit_tests += %D%/test_log
+unit_tests += %D%/test_map
+unit_tests += %D%/test_mono
+EXTRA_DIST += tests/support/unit.h
