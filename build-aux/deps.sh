@@ -62,6 +62,8 @@ test  cmd:dpkg-buildpackage dpkg-dev      dpkg-dev
 test  cmd:dh            debhelper         debhelper
 test  cmd:fakeroot      fakeroot          fakeroot
 test  cmd:rpmbuild      rpm               rpm-build
+test  cmd:rpm2cpio      rpm2cpio          rpm
+test  cmd:cpio          cpio              cpio
 lint  cmd:cppcheck      cppcheck          cppcheck
 lint  cmd:shellcheck    shellcheck        ShellCheck
 lint  cmd:mandoc        mandoc            mandoc

@@ -153,6 +153,8 @@ if start_daemon; then
 		done | sort -u | grep -vx root | grep -c .)" 1
 	ok "the store is there" test -s "$root/var/lib/tallyman/tallyman.db"
 	ok "SIGTERM ends it with status 0" stop_daemon
+	# RuntimeDirectory is systemd's to remove; what is in it is ours.
+	ok "its runtime directory is empty" rmdir "$root/run/tallyman"
 else
 	fail "it starts and says READY=1"
 	diag "$(tail -n 40 "$tmp/daemon.log")"
