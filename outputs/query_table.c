@@ -19,7 +19,9 @@ struct column {
 	const char	*title;
 	cell_fn		 fn;
 	unsigned	 least;		/* never cut below */
-	bool		 right;		/* numbers */
+	unsigned	 hide;		/* when there is no room: the largest
+					 * first, 0 never */
+	enum { LEFT, RIGHT, TIME } kind;
 };
 
 struct row {
@@ -458,54 +460,57 @@ cell_incident(struct buf *out, const struct json *doc)
 }
 
 static const struct column event_columns[] = {
-	{ "TIME", cell_time, 19, false },
-	{ "DATASET", cell_dataset, 7, false },
-	{ "CONTAINER", cell_container, 10, false },
-	{ "PROCESS", cell_process, 10, false },
-	{ "WHAT", cell_what, 20, false },
+	{ "TIME", cell_time, 14, 0, TIME },
+	{ "DATASET", cell_dataset, 7, 0, LEFT },
+	{ "CONTAINER", cell_container, 10, 0, LEFT },
+	{ "PROCESS", cell_process, 10, 1, LEFT },
+	{ "WHAT", cell_what, 20, 0, LEFT },
 };
 static const struct column alert_columns[] = {
-	{ "TIME", cell_time, 19, false },
-	{ "SEVERITY", cell_severity, 8, false },
-	{ "RULE", cell_rule, 16, false },
-	{ "CONTAINER", cell_container, 10, false },
-	{ "COMMAND", cell_command, 12, false },
-	{ "TO", cell_destination, 10, false },
-	{ "WHAT", cell_what, 16, false },
+	{ "TIME", cell_time, 14, 0, TIME },
+	{ "SEVERITY", cell_severity, 8, 0, LEFT },
+	{ "RULE", cell_rule, 16, 0, LEFT },
+	{ "CONTAINER", cell_container, 10, 0, LEFT },
+	{ "COMMAND", cell_command, 12, 1, LEFT },
+	{ "TO", cell_destination, 10, 2, LEFT },
+	{ "WHAT", cell_what, 16, 0, LEFT },
 };
 static const struct column incident_columns[] = {
-	{ "TIME", cell_time, 19, false },
-	{ "SEVERITY", cell_severity, 8, false },
-	{ "ID", cell_incident, 14, false },
-	{ "CONTAINER", cell_container, 10, false },
-	{ "WHAT", cell_what, 20, false },
+	{ "TIME", cell_time, 14, 0, TIME },
+	{ "SEVERITY", cell_severity, 8, 0, LEFT },
+	{ "ID", cell_incident, 14, 0, LEFT },
+	{ "CONTAINER", cell_container, 10, 0, LEFT },
+	{ "WHAT", cell_what, 20, 0, LEFT },
 };
 static const struct column flow_columns[] = {
-	{ "STARTED", cell_start, 19, false },
-	{ "CONTAINER", cell_container, 10, false },
-	{ "PEER", cell_peer, 12, false },
-	{ "NAME", cell_name, 8, false },
-	{ "PROTOCOL", cell_protocol, 4, false },
-	{ "SENT", cell_sent, 8, true },
-	{ "RECEIVED", cell_received, 8, true },
-	{ "LEFT HOST", cell_left, 3, false },
-	{ "LASTED", cell_lasted, 6, false },
-	{ "PATH", cell_path, 8, false },
+	{ "STARTED", cell_start, 14, 0, TIME },
+	{ "CONTAINER", cell_container, 9, 0, LEFT },
+	{ "PEER", cell_peer, 18, 0, LEFT },
+	{ "NAME", cell_name, 8, 1, LEFT },
+	{ "PROTOCOL", cell_protocol, 4, 2, LEFT },
+	{ "SENT", cell_sent, 8, 0, RIGHT },
+	{ "RECEIVED", cell_received, 8, 0, RIGHT },
+	{ "LEFT HOST", cell_left, 3, 0, LEFT },
+	{ "LASTED", cell_lasted, 6, 3, LEFT },
+	{ "PATH", cell_path, 8, 4, LEFT },
 };
 static const struct column container_columns[] = {
-	{ "NAME", cell_container, 10, false },
-	{ "ID", cell_container_id, 12, false },
-	{ "IMAGE", cell_image, 10, false },
-	{ "STATE", cell_state, 7, false },
-	{ "SINCE", cell_since, 19, false },
-	{ "ADDRESSES", cell_addresses, 10, false },
-	{ "PORTS", cell_ports, 8, false },
+	{ "NAME", cell_container, 10, 0, LEFT },
+	{ "ID", cell_container_id, 12, 0, LEFT },
+	{ "IMAGE", cell_image, 10, 0, LEFT },
+	{ "STATE", cell_state, 7, 0, LEFT },
+	{ "SINCE", cell_since, 14, 1, TIME },
+	{ "ADDRESSES", cell_addresses, 10, 0, LEFT },
+	{ "PORTS", cell_ports, 8, 2, LEFT },
 };
 /* Filled from the row, not from a document. */
 static const struct column dead_columns[] = {
-	{ "TIME", NULL, 19, false }, { "OUTPUT", NULL, 8, false },
-	{ "DATASET", NULL, 7, false }, { "ID", NULL, 10, false },
-	{ "TRIES", NULL, 5, true }, { "REASON", NULL, 20, false },
+	{ "TIME", NULL, 14, 0, TIME },
+	{ "OUTPUT", NULL, 8, 0, LEFT },
+	{ "DATASET", NULL, 7, 1, LEFT },
+	{ "ID", NULL, 10, 0, LEFT },
+	{ "TRIES", NULL, 5, 2, RIGHT },
+	{ "REASON", NULL, 20, 0, LEFT },
 };
 
 #define SET(t, c) do {							\
@@ -587,33 +592,71 @@ query_table_free(struct query_table *t)
 	free(t);
 }
 
+/* A column of width 0 is hidden. */
 static size_t
 total_width(const struct query_table *t)
 {
 	size_t c, sum = 0;
 
 	for (c = 0; c < t->n_columns; c++)
-		sum += t->widths[c] + (c > 0 ? GAP : 0);
+		if (t->widths[c] > 0)
+			sum += t->widths[c] + (sum > 0 ? GAP : 0);
 	return sum;
 }
 
-/* Takes columns off the widest that may still give. */
+/* What is left when every column has given all that it may. */
+static size_t
+least_width(const struct query_table *t)
+{
+	size_t c, w, sum = 0;
+
+	for (c = 0; c < t->n_columns; c++) {
+		if ((w = t->widths[c]) == 0)
+			continue;
+		if (w > t->columns[c].least)
+			w = t->columns[c].least;
+		sum += w + (sum > 0 ? GAP : 0);
+	}
+	return sum;
+}
+
+/* The widest column that may still give, or n_columns. */
+static size_t
+widest(const struct query_table *t)
+{
+	size_t c, best = t->n_columns;
+
+	for (c = 0; c < t->n_columns; c++)
+		if (t->widths[c] > t->columns[c].least &&
+		    (best == t->n_columns || t->widths[c] > t->widths[best]))
+			best = c;
+	return best;
+}
+
+/* The column that is missed least, or n_columns. */
+static size_t
+least_wanted(const struct query_table *t)
+{
+	size_t c, best = t->n_columns;
+
+	for (c = 0; c < t->n_columns; c++)
+		if (t->widths[c] > 0 && t->columns[c].hide > 0 &&
+		    (best == t->n_columns ||
+		    t->columns[c].hide > t->columns[best].hide))
+			best = c;
+	return best;
+}
+
 static void
 shrink(struct query_table *t)
 {
-	size_t c, widest;
+	size_t c;
 
-	while (total_width(t) > t->width) {
-		widest = t->n_columns;
-		for (c = 0; c < t->n_columns; c++)
-			if (t->widths[c] > t->columns[c].least &&
-			    (widest == t->n_columns ||
-			    t->widths[c] > t->widths[widest]))
-				widest = c;
-		if (widest == t->n_columns)
-			return;
-		t->widths[widest]--;
-	}
+	while (least_width(t) > t->width &&
+	    (c = least_wanted(t)) < t->n_columns)
+		t->widths[c] = 0;
+	while (total_width(t) > t->width && (c = widest(t)) < t->n_columns)
+		t->widths[c]--;
 }
 
 static void
@@ -647,17 +690,19 @@ print_row(struct query_table *t, const char *const cells[])
 	buf_init(&line, 0);
 	for (c = 0; c < t->n_columns; c++) {
 		last = c + 1 == t->n_columns;
-		width = t->widths[c];
+		if ((width = t->widths[c]) == 0)
+			continue;
+		if (line.len > 0)
+			buf_printf(&line, "%*s", GAP, "");
 		w = termtext_width(cells[c]);
-		if (t->columns[c].right)
+		if (t->columns[c].kind == RIGHT)
 			for (; w < width; w++)
 				buf_add_char(&line, ' ');
 		if (t->width == 0 && (last || w > width))
 			buf_add_str(&line, cells[c]);
 		else
-			termtext_fit(&line, cells[c], width, !last);
-		if (!last)
-			buf_printf(&line, "%*s", GAP, "");
+			termtext_fit(&line, cells[c], width, !last &&
+			    t->columns[c].kind != RIGHT);
 	}
 	buf_add_char(&line, '\n');
 	fputs(buf_text(&line), t->out);
@@ -689,8 +734,12 @@ static int
 keep_cell(struct query_table *t, size_t c, const struct buf *text)
 {
 	char **cell = &t->rows[t->n_rows].cells[c];
+	const char *shown = text->len > 0 ? buf_text(text) : "-";
 
-	*cell = strdup(text->len > 0 ? buf_text(text) : "-");
+	/* People at a terminal know the year. */
+	if (t->columns[c].kind == TIME && t->width > 0 && text->len == 19)
+		shown += strlen("2026-");
+	*cell = strdup(shown);
 	return *cell == NULL ? -ENOMEM : 0;
 }
 

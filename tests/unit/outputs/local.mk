@@ -1,1 +1,4 @@
 # One line per test: unit_tests += %D%/test_x
+unit_tests += %D%/test_query
+unit_tests += %D%/test_store
+unit_tests += %D%/test_writer

@@ -1,0 +1,423 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "outputs/query.h"
+#include "outputs/store.h"
+#include "outputs/termtext.h"
+
+struct state {
+	char			 dir[64], path[96];
+	struct store_conf	 conf;
+	struct store		*store;
+	struct query_env	 env;
+	char			*out, *err;
+	size_t			 out_len, err_len;
+};
+
+static int
+setup(void **state)
+{
+	struct state *t = calloc(1, sizeof(*t));
+
+	log_set_level(LOG_EMERG);
+	setenv("TZ", "UTC", 1);
+	tzset();
+	strcpy(t->dir, "/tmp/tm-query-XXXXXX");
+	assert_non_null(mkdtemp(t->dir));
+	snprintf(t->path, sizeof(t->path), "%s/t.db", t->dir);
+	t->conf = (struct store_conf){ t->path, 72 * 3600 * MONO_S, 1 << 30,
+	    365 * INT64_C(86400) * MONO_S };
+	t->store = store_open(&t->conf);
+	assert_non_null(t->store);
+	t->env.store = t->path;
+	*state = t;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct state *t = *state;
+	char cmd[128];
+
+	store_close(t->store);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", t->dir);
+	assert_int_equal(system(cmd), 0);
+	free(t->out);
+	free(t->err);
+	free(t);
+	return 0;
+}
+
+static void
+put(struct state *t, enum event_dataset set, const char *id, int64_t s,
+    const char *text)
+{
+	struct store_doc d = { .dataset = set, .id = id,
+	    .time = { s * MONO_S }, .text = text, .len = strlen(text),
+	    .flow = id, .container_name = "web", .rule = "R1" };
+
+	assert_int_equal(store_begin(t->store), 0);
+	assert_int_equal(store_put(t->store, &d), 0);
+	assert_int_equal(store_commit(t->store), 0);
+}
+
+static int
+run(struct state *t, int argc, const char *const argv[])
+{
+	char *copy[16] = { NULL };
+	int i, code;
+
+	for (i = 0; i < argc; i++)
+		copy[i] = strdup(argv[i]);
+	free(t->out);
+	free(t->err);
+	t->env.out = open_memstream(&t->out, &t->out_len);
+	t->env.err = open_memstream(&t->err, &t->err_len);
+	code = strcmp(argv[0], "dead") == 0 ?
+	    query_dead_main(argc, copy, &t->env) :
+	    query_main(argv[0], argc, copy, &t->env);
+	fclose(t->env.out);
+	fclose(t->env.err);
+	for (i = 0; i < argc; i++)
+		free(copy[i]);
+	return code;
+}
+#define RUN(t, ...)							\
+	run(t, sizeof((const char *const []){ __VA_ARGS__ }) /		\
+	    sizeof(char *), (const char *const []){ __VA_ARGS__ })
+
+static size_t
+count_lines(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += *s == '\n';
+	return n;
+}
+
+static const char flow_text[] =
+    "{\"@timestamp\":\"2026-06-01T09:14:19.204Z\","
+    "\"container\":{\"id\":\"3f4b0c8e2a7d1b95\",\"name\":\"some-nginx\"},"
+    "\"event\":{\"start\":\"2026-06-01T09:14:07.701Z\","
+    "\"duration\":11503000000},"
+    "\"source\":{\"ip\":\"172.17.0.3\",\"port\":38888,\"bytes\":10582144},"
+    "\"destination\":{\"ip\":\"203.0.113.9\",\"port\":22,\"bytes\":93211,"
+    "\"domain\":\"drop.example.net\"},"
+    "\"network\":{\"transport\":\"tcp\",\"protocol\":\"ssh\"},"
+    "\"tallyman\":{\"source\":{\"container\":{\"id\":\"3f4b0c8e2a7d1b95\"}},"
+    "\"flow\":{\"id\":\"f\",\"final\":true,\"left_host\":\"yes\","
+    "\"points\":[{\"interface\":\"veth1\",\"packets\":9},"
+    "{\"interface\":\"eth0\",\"packets\":9}]}}}";
+
+static void
+a_flow_is_one_line_of_facts(void **state)
+{
+	static const char *const facts[] = {
+		"2026-06-01 09:14:07", "some-nginx", "> 203.0.113.9:22",
+		"drop.example.net", "tcp/ssh", "10.1 MiB", "91.0 KiB", "yes",
+		"11.5s", "veth1 eth0"
+	};
+	struct state *t = *state;
+	size_t i;
+
+	put(t, EVENT_FLOW, "f", 1780305259, flow_text);
+	assert_int_equal(RUN(t, "flows"), 0);
+	assert_int_equal(count_lines(t->out), 2);
+	assert_non_null(strstr(t->out, "LEFT HOST"));
+	for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		assert_non_null(strstr(t->out, facts[i]));
+	assert_null(strstr(t->out, "open"));
+	assert_int_equal(RUN(t, "flows", "--json"), 0);
+	assert_int_equal(strncmp(t->out, flow_text, strlen(flow_text)), 0);
+	assert_string_equal(t->out + strlen(flow_text), "\n");
+}
+
+/* A published port: the container answers, the peer is who dialled. */
+static void
+an_answering_owner_is_shown_from_its_side(void **state)
+{
+	struct state *t = *state;
+
+	put(t, EVENT_FLOW, "f", 100, "{\"@timestamp\":\"2026-06-01T09:14:19Z\","
+	    "\"container\":{\"id\":\"aa\",\"name\":\"web\"},"
+	    "\"source\":{\"ip\":\"198.51.100.7\",\"port\":5000,\"bytes\":1000},"
+	    "\"destination\":{\"ip\":\"192.0.2.10\",\"port\":8080,"
+	    "\"bytes\":5000},\"tallyman\":{\"destination\":{\"container\":"
+	    "{\"id\":\"aa\"}},\"flow\":{\"left_host\":\"yes\"}}}");
+	assert_int_equal(RUN(t, "flows"), 0);
+	assert_non_null(strstr(t->out, "< 198.51.100.7:5000 at "
+	    "192.0.2.10:8080"));
+	assert_non_null(strstr(t->out, "4.9 KiB"));
+	assert_true(strstr(t->out, "4.9 KiB") < strstr(t->out, "1000 B"));
+	assert_non_null(strstr(t->out, "open"));
+}
+
+static void
+lines_fit_the_terminal(void **state)
+{
+	struct state *t = *state;
+	const char *p, *end;
+
+	put(t, EVENT_FLOW, "f", 1780305259, flow_text);
+	t->env.tty = true;
+	for (t->env.columns = 200; t->env.columns >= 80; t->env.columns--) {
+		assert_int_equal(RUN(t, "flows"), 0);
+		for (p = t->out; (end = strchr(p, '\n')) != NULL; p = end + 1)
+			assert_true(end - p <= t->env.columns);
+		assert_non_null(strstr(t->out, "203.0.113.9:22"));
+		assert_non_null(strstr(t->out, "10.1 MiB"));
+	}
+	/* Nothing can be made of 20 columns, but it must not hang. */
+	t->env.columns = 20;
+	assert_int_equal(RUN(t, "flows"), 0);
+	assert_int_equal(count_lines(t->out), 2);
+}
+
+static const char *const hostile[] = {
+	"\\u001b]0;owned\\u0007",	/* sets the title */
+	"\\u001b[2J\\u001b[H",		/* clears the screen */
+	"\\u009b31m",			/* CSI as one C1 character */
+	"\\u0090q",			/* DCS */
+	"a\\u202eb\\u2066c",		/* reorders */
+	"x\\ny\\rz\\bw",		/* fakes a line */
+	"\\u007f\\u200b\\ufeff\\u2028\\ue0001",
+	"\\udb40\\udc41",		/* a tag character */
+	"line\\u0000nul",
+};
+
+static void
+hostile_names_never_reach_the_terminal(void **state)
+{
+	static const char *const commands[] = {
+		"events", "alerts", "flows", "containers"
+	};
+	struct state *t = *state;
+	char text[1024], id[8];
+	const unsigned char *p;
+	size_t i, c;
+
+	for (i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		snprintf(text, sizeof(text), "{\"@timestamp\":"
+		    "\"2026-06-01T09:14:19Z\",\"container\":{\"id\":\"%s\","
+		    "\"name\":\"%s\",\"image\":{\"name\":\"%s\",\"tag\":"
+		    "[\"%s\"]}},\"process\":{\"name\":\"%s\","
+		    "\"command_line\":\"%s\"},\"event\":{\"reason\":\"%s\","
+		    "\"action\":\"%s\"},\"rule\":{\"name\":\"%s\"},"
+		    "\"destination\":{\"domain\":\"%s\",\"ip\":\"%s\"},"
+		    "\"network\":{\"transport\":\"%s\"}}",
+		    hostile[i], hostile[i], hostile[i], hostile[i],
+		    hostile[i], hostile[i], hostile[i], hostile[i],
+		    hostile[i], hostile[i], hostile[i], hostile[i]);
+		snprintf(id, sizeof(id), "%zu", i);
+		put(t, EVENT_ALERT, id, 100, text);
+		put(t, EVENT_FLOW, id, 100, text);
+		assert_int_equal(store_begin(t->store), 0);
+		assert_int_equal(store_put_container(t->store, id, "x", text,
+		    strlen(text), (struct wall){ 100 }), 0);
+		assert_int_equal(store_commit(t->store), 0);
+	}
+	for (c = 0; c < 8; c++) {
+		t->env.tty = true;
+		t->env.columns = c < 4 ? 120 : 0;
+		if (c < 4)
+			assert_int_equal(RUN(t, commands[c]), 0);
+		else
+			assert_int_equal(RUN(t, commands[c - 4], "--json"), 0);
+		assert_int_equal(count_lines(t->out), (c < 4 ? 1 : 0) +
+		    sizeof(hostile) / sizeof(hostile[0]));
+		/* Plain printable ASCII is all that these may become. */
+		for (p = (unsigned char *)t->out; *p != '\0'; p++)
+			assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
+	}
+}
+
+static void
+bytes_that_are_no_text_are_shown_as_such(void **state)
+{
+	static const char bytes[] = "a\xff\xc3(\x1b\xe2\x80\xae" "b\xc2\x9b";
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 0);
+	assert_int_equal(termtext_add(&out, bytes, sizeof(bytes) - 1),
+	    strlen("a\\xff\\xc3(\\x1b\\u{202e}b\\u{009b}"));
+	assert_string_equal(buf_text(&out),
+	    "a\\xff\\xc3(\\x1b\\u{202e}b\\u{009b}");
+	buf_reset(&out);
+	termtext_fit(&out, "abcdef", 4, false);
+	assert_string_equal(buf_text(&out), "abc>");
+	buf_reset(&out);
+	termtext_fit(&out, "ab", 4, true);
+	assert_string_equal(buf_text(&out), "ab  ");
+	/* Printable characters pass where the locale has them. */
+	if (setlocale(LC_CTYPE, "C.UTF-8") != NULL) {
+		buf_reset(&out);
+		(void)termtext_add(&out, "\xc3\xa9\xe6\xbc\xa2", 5);
+		assert_string_equal(buf_text(&out), "\xc3\xa9\xe6\xbc\xa2");
+		assert_int_equal(termtext_width("\xc3\xa9\xe6\xbc\xa2"), 3);
+		(void)setlocale(LC_CTYPE, "C");
+	}
+	buf_fini(&out);
+}
+
+static void
+wrong_usage_is_64(void **state)
+{
+	struct state *t = *state;
+
+	assert_int_equal(RUN(t, "events", "--nonsense"), 64);
+	assert_non_null(strstr(t->err, "--nonsense"));
+	assert_int_equal(RUN(t, "events", "--since"), 64);
+	assert_int_equal(RUN(t, "events", "--since", "yesterday"), 64);
+	assert_non_null(strstr(t->err, "yesterday"));
+	assert_int_equal(RUN(t, "events", "--limit", "x"), 64);
+	assert_int_equal(RUN(t, "events", "--limit", "-1"), 64);
+	assert_int_equal(RUN(t, "events", "extra"), 64);
+	assert_int_equal(RUN(t, "flows", "--rule", "x"), 64);
+	assert_int_equal(RUN(t, "alerts", "--dataset", "dns"), 64);
+	assert_int_equal(RUN(t, "events", "--dataset", "dsn"), 64);
+	assert_non_null(strstr(t->err, "did you mean dns"));
+	assert_int_equal(RUN(t, "dead", "a", "b"), 64);
+	assert_string_equal(t->out, "");
+	assert_int_equal(RUN(t, "events", "--help"), 0);
+	assert_non_null(strstr(t->out, "--follow"));
+	assert_int_equal(RUN(t, "dead", "--help"), 0);
+}
+
+static void
+no_store_is_3_and_says_what_to_do(void **state)
+{
+	struct state *t = *state;
+
+	t->env.store = "/nonexistent/tallyman.db";
+	assert_int_equal(RUN(t, "alerts"), 3);
+	assert_non_null(strstr(t->err, "/nonexistent/tallyman.db"));
+	assert_non_null(strstr(t->err, "tallyman run"));
+	assert_int_equal(RUN(t, "dead"), 3);
+	t->env.store = t->path;
+	if (geteuid() != 0)
+		return;
+	/* No right to read. */
+	fflush(NULL);
+	if (fork() == 0) {
+		if (setgid(4399) != 0 || setuid(4399) != 0)
+			_exit(9);
+		_exit(RUN(t, "alerts") == 3 &&
+		    strstr(t->err, "root") != NULL ? 0 : 1);
+	} else {
+		int status;
+
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+}
+
+static void
+options_reach_the_filter(void **state)
+{
+	struct state *t = *state;
+
+	put(t, EVENT_DNS, "1", 1000, "{\"n\":1}");
+	put(t, EVENT_DNS, "2", 2000, "{\"n\":2}");
+	put(t, EVENT_ALERT, "3", 3000, "{\"n\":3}");
+	put(t, EVENT_FLOW, "4", 3000, "{\"n\":4}");
+	assert_int_equal(RUN(t, "events", "--json"), 0);
+	assert_string_equal(t->out, "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+	assert_int_equal(RUN(t, "events", "--json", "--limit", "1"), 0);
+	assert_string_equal(t->out, "{\"n\":3}\n");
+	assert_int_equal(RUN(t, "events", "--json", "--since",
+	    "1970-01-01T00:20:00Z", "--until", "1970-01-01T00:40:00Z"), 0);
+	assert_string_equal(t->out, "{\"n\":2}\n");
+	assert_int_equal(RUN(t, "events", "--json", "--dataset", "flow"), 0);
+	assert_string_equal(t->out, "{\"n\":4}\n");
+	assert_int_equal(RUN(t, "events", "--json", "--dataset",
+	    "tallyman.dns"), 0);
+	assert_string_equal(t->out, "{\"n\":1}\n{\"n\":2}\n");
+	assert_int_equal(RUN(t, "alerts", "--json", "--rule", "R1",
+	    "--container", "web"), 0);
+	assert_string_equal(t->out, "{\"n\":3}\n");
+	assert_int_equal(RUN(t, "alerts", "--json", "--rule", "R2"), 0);
+	assert_string_equal(t->out, "");
+}
+
+static void *
+put_later(void *arg)
+{
+	struct state *t = arg;
+
+	usleep(300000);
+	put(t, EVENT_ALERT, "later", 5000, "{\"n\":\"later\"}");
+	return NULL;
+}
+
+static void
+follow_shows_what_comes(void **state)
+{
+	struct state *t = *state;
+	pthread_t thread;
+
+	put(t, EVENT_ALERT, "1", 1000, "{\"n\":1}");
+	t->env.polls = 6;
+	assert_int_equal(pthread_create(&thread, NULL, put_later, t), 0);
+	assert_int_equal(RUN(t, "alerts", "--json", "--follow"), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_string_equal(t->out, "{\"n\":1}\n{\"n\":\"later\"}\n");
+}
+
+static void
+dead_letters_are_listed(void **state)
+{
+	struct state *t = *state;
+	struct store_doc d = { .dataset = EVENT_ALERT, .id = "a1",
+	    .time = { 1000 * MONO_S }, .text = "{\"a\":1}", .len = 7 };
+
+	assert_int_equal(store_begin(t->store), 0);
+	assert_int_equal(store_spool_put(t->store, "es", &d), 0);
+	assert_int_equal(store_spool_dead(t->store, 1, "mapper\033[2J",
+	    (struct wall){ 0 }), 0);
+	assert_int_equal(store_commit(t->store), 0);
+	assert_int_equal(RUN(t, "dead"), 0);
+	assert_non_null(strstr(t->out, "a1"));
+	assert_non_null(strstr(t->out, "mapper\\x1b[2J"));
+	assert_int_equal(RUN(t, "dead", "--json", "es"), 0);
+	assert_string_equal(t->out, "{\"output\":\"es\",\"id\":\"a1\","
+	    "\"reason\":\"mapper\\u001b[2J\",\"attempts\":0,"
+	    "\"document\":{\"a\":1}}\n");
+	assert_int_equal(RUN(t, "dead", "--json", "other"), 0);
+	assert_string_equal(t->out, "");
+}
+
+#define T(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_flow_is_one_line_of_facts),
+		T(an_answering_owner_is_shown_from_its_side),
+		T(lines_fit_the_terminal),
+		T(hostile_names_never_reach_the_terminal),
+		cmocka_unit_test(bytes_that_are_no_text_are_shown_as_such),
+		T(wrong_usage_is_64),
+		T(no_store_is_3_and_says_what_to_do),
+		T(options_reach_the_filter),
+		T(follow_shows_what_comes),
+		T(dead_letters_are_listed),
+	};
+
+	return cmocka_run_group_tests_name("query", tests, NULL, NULL);
+}
