@@ -68,6 +68,7 @@ query_env_init(struct query_env *env, const char *store)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
+	long wished;
 
 	memset(env, 0, sizeof(*env));
 	(void)setlocale(LC_CTYPE, "");
@@ -81,8 +82,9 @@ query_env_init(struct query_env *env, const char *store)
 		env->columns = size.ws_col;
 	else
 		env->columns = 80;
-	if (columns != NULL && atoi(columns) > 0)
-		env->columns = (unsigned)atoi(columns);
+	wished = columns == NULL ? 0 : strtol(columns, NULL, 10);
+	if (wished > 0 && wished < 10000)
+		env->columns = (unsigned)wished;
 }
 
 static void

@@ -16,9 +16,10 @@
 #include "outputs/query.h"
 #include "outputs/store.h"
 #include "outputs/termtext.h"
+#include "tests/unit/outputs/scratch.h"
 
 struct state {
-	char			 dir[64], path[96];
+	char			 dir[SCRATCH_DIR], path[96];
 	struct store_conf	 conf;
 	struct store		*store;
 	struct query_env	 env;
@@ -34,8 +35,7 @@ setup(void **state)
 	log_set_level(LOG_EMERG);
 	setenv("TZ", "UTC", 1);
 	tzset();
-	strcpy(t->dir, "/tmp/tm-query-XXXXXX");
-	assert_non_null(mkdtemp(t->dir));
+	assert_true(scratch_make(t->dir));
 	snprintf(t->path, sizeof(t->path), "%s/t.db", t->dir);
 	t->conf = (struct store_conf){ t->path, 72 * 3600 * MONO_S, 1 << 30,
 	    365 * INT64_C(86400) * MONO_S };
@@ -50,11 +50,9 @@ static int
 teardown(void **state)
 {
 	struct state *t = *state;
-	char cmd[128];
 
 	store_close(t->store);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", t->dir);
-	assert_int_equal(system(cmd), 0);
+	scratch_remove(t->dir);
 	free(t->out);
 	free(t->err);
 	free(t);
