@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <string.h>
+
+#include "enrich/identity.h"
+
+/* Where Debian, Red Hat, Docker's own packages, static bundles and podman
+ * put their runtimes. */
+static const char *const runtime_dirs[] = {
+	"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/bin/",
+	"/usr/local/sbin/", "/usr/libexec/", "/usr/lib/docker/",
+	"/usr/libexec/docker/", "/opt/containerd/bin/",
+	"/usr/libexec/podman/", "/snap/docker/current/bin/",
+};
+static const char *const runtime_names[] = {
+	"runc", "crun", "youki", "docker-runc", "buildkit-runc",
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+bool
+identity_is_runtime_path(const char *exe)
+{
+	const char *slash = strrchr(exe, '/');
+	size_t i, dir;
+
+	if (slash == NULL)
+		return false;
+	dir = (size_t)(slash - exe) + 1;
+	for (i = 0; i < COUNT(runtime_names); i++)
+		if (strcmp(slash + 1, runtime_names[i]) == 0)
+			break;
+	if (i == COUNT(runtime_names))
+		return false;
+	for (i = 0; i < COUNT(runtime_dirs); i++)
+		if (strlen(runtime_dirs[i]) == dir &&
+		    memcmp(runtime_dirs[i], exe, dir) == 0)
+			return true;
+	return false;
+}
+
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+bool
+identity_find_id(const char *text, size_t len, uint8_t id[static 32])
+{
+	size_t i, run = 0, k;
+
+	for (i = 0; i <= len; i++) {
+		if (i < len && digit(text[i]) >= 0) {
+			run++;
+			continue;
+		}
+		if (run == 64) {
+			const char *s = text + i - 64;
+
+			for (k = 0; k < 32; k++)
+				id[k] = (uint8_t)(digit(s[2 * k]) << 4 |
+				    digit(s[2 * k + 1]));
+			return true;
+		}
+		run = 0;
+	}
+	return false;
+}
+
+static bool
+arg_is(const struct event_str *arg, const char *text)
+{
+	return arg->len == strlen(text) && memcmp(arg->text, text,
+	    arg->len) == 0;
+}
+
+static bool
+has_prefix(const struct event_str *arg, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return arg->len >= len && memcmp(arg->text, prefix, len) == 0;
+}
+
+/* Global options of runc and crun whose value is the next argument. */
+static bool
+takes_value(const struct event_str *arg)
+{
+	static const char *const options[] = {
+		"--root", "--log", "--log-format", "--log-level", "--criu",
+		"--rootless", "--cgroup-manager",
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(options); i++)
+		if (arg_is(arg, options[i]))
+			return true;
+	return false;
+}
+
+/* Index of the verb, or n_args. */
+static size_t
+find_verb(const struct identity_exec *x)
+{
+	size_t i;
+
+	for (i = 1; i < x->n_args; i++) {
+		if (takes_value(&x->args[i]))
+			i++;
+		else if (!has_prefix(&x->args[i], "-"))
+			break;
+	}
+	return i < x->n_args ? i : x->n_args;
+}
+
+static enum identity_verb
+read_verb(const struct event_str *arg)
+{
+	if (arg_is(arg, "create"))
+		return IDENTITY_CREATE;
+	if (arg_is(arg, "run") || arg_is(arg, "restore"))
+		return IDENTITY_RUN;
+	if (arg_is(arg, "exec"))
+		return IDENTITY_EXEC;
+	return IDENTITY_NONE;
+}
+
+/* --pid-file ".../CONTAINER/EXEC.pid": containerd names the file after
+ * Docker's exec id. */
+static void
+read_exec_id(const struct identity_exec *x, size_t from,
+    char out[static 65])
+{
+	size_t i;
+
+	out[0] = '\0';
+	for (i = from; i + 1 < x->n_args; i++) {
+		const struct event_str *a = &x->args[i + 1];
+		const char *slash;
+		uint8_t id[32];
+
+		if (!arg_is(&x->args[i], "--pid-file"))
+			continue;
+		slash = memrchr(a->text, '/', a->len);
+		if (slash == NULL || a->text + a->len - slash != 69 ||
+		    memcmp(slash + 65, ".pid", 4) != 0 ||
+		    !identity_find_id(slash + 1, 64, id))
+			return;
+		memcpy(out, slash + 1, 64);
+		out[64] = '\0';
+		return;
+	}
+}
+
+bool
+identity_read_runtime(const struct identity_exec *x,
+    struct identity_runtime *out)
+{
+	struct identity_runtime r = { 0 };
+	size_t i, verb;
+
+	if (!identity_is_runtime_path(x->exe))
+		return false;
+	verb = find_verb(x);
+	if (verb == x->n_args)
+		return false;
+	r.verb = read_verb(&x->args[verb]);
+	if (r.verb == IDENTITY_NONE)
+		return false;
+	if (r.verb == IDENTITY_EXEC)
+		read_exec_id(x, verb + 1, r.exec_id);
+	/* The id stands alone; in paths it may be another's. */
+	for (i = verb + 1; i < x->n_args; i++)
+		if (x->args[i].len == 64 &&
+		    identity_find_id(x->args[i].text, 64, r.id))
+			goto found;
+	if (identity_find_id(x->cwd, strlen(x->cwd), r.id))
+		goto found;
+	for (i = verb + 1; i + 1 < x->n_args; i++)
+		if (arg_is(&x->args[i], "--bundle") && identity_find_id(
+		    x->args[i + 1].text, x->args[i + 1].len, r.id))
+			goto found;
+	return false;
+found:
+	*out = r;
+	return true;
+}
+
+/*
+ * The runtime starts its second stage in the root directory of the container
+ * as the host sees it, so the stage's directory is a path that no program of
+ * the container has: .../merged, .../rootfs, or one with a 64-digit id.
+ */
+static bool
+is_host_rootfs(const char *cwd)
+{
+	size_t len = strlen(cwd);
+	uint8_t id[32];
+
+	return (len > 7 && strcmp(cwd + len - 7, "/merged") == 0) ||
+	    (len > 7 && strcmp(cwd + len - 7, "/rootfs") == 0) ||
+	    identity_find_id(cwd, len, id);
+}
+
+static bool
+is_copy(const char *exe)
+{
+	/* A sealed copy in memory, or a read-only bind of itself, which has
+	 * no path. */
+	return strncmp(exe, "/memfd:", 7) == 0 || strcmp(exe, "/") == 0 ||
+	    strncmp(exe, "memfd:", 6) == 0;
+}
+
+bool
+identity_is_stage(const struct identity_exec *x)
+{
+	const char *slash;
+	size_t i;
+
+	if (!identity_is_runtime_path(x->exe) && !is_copy(x->exe))
+		return false;
+	if (x->n_args < 1 || x->args[0].len == 0)
+		return false;
+	slash = memrchr(x->args[0].text, '/', x->args[0].len);
+	for (i = 0; i < COUNT(runtime_names); i++)
+		if (strcmp(slash == NULL ? x->args[0].text : slash + 1,
+		    runtime_names[i]) == 0)
+			break;
+	if (i == COUNT(runtime_names))
+		return false;
+	return is_host_rootfs(x->cwd);
+}
+
+/* One line: "ID:CONTROLLERS:PATH". */
+static bool
+read_line(const char *line, size_t len, uint8_t id[static 32], bool *found,
+    bool *unified, bool *root)
+{
+	const char *first = memchr(line, ':', len), *second;
+	size_t rest;
+
+	if (first == NULL)
+		return false;
+	rest = (size_t)(line + len - first - 1);
+	second = memchr(first + 1, ':', rest);
+	if (second == NULL)
+		return false;
+	*unified = second == first + 1;
+	second++;
+	rest = (size_t)(line + len - second);
+	*root = rest == 1 && second[0] == '/';
+	*found = identity_find_id(second, rest, id);
+	return rest > 0 && second[0] == '/';
+}
+
+int
+identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32],
+    bool *only_root)
+{
+	bool found, unified, root, all_root = true, any_v1 = false;
+	size_t lines = 0;
+
+	while (len > 0) {
+		const char *nl = memchr(text, '\n', len);
+		size_t n = nl == NULL ? len : (size_t)(nl - text);
+
+		if (n > 0) {
+			if (!read_line(text, n, id, &found, &unified, &root))
+				return -EINVAL;
+			lines++;
+			if (found)
+				return 1;
+			if (!unified) {
+				any_v1 = true;
+				all_root = all_root && root;
+			}
+		}
+		n = nl == NULL ? n : n + 1;
+		text += n;
+		len -= n;
+	}
+	if (only_root != NULL)
+		*only_root = any_v1 && all_root;
+	return lines == 0 ? -EINVAL : 0;
+}
