@@ -18,3 +18,4 @@ noinst_LIBRARIES += %D%/libcollectors.a
 	%D%/audit/rules_table.c %D%/audit/rules_table.h \
 	%D%/audit/serials.c %D%/audit/serials.h \
 	%D%/audit/syscalls.c %D%/audit/syscalls.h
+%C%_libcollectors_a_SOURCES += %D%/proc/proc.c %D%/proc/proc.h

@@ -9,6 +9,8 @@
 /* A flow's last packets come after the end of its container, and its first
  * before the network's facts. */
 #define GRACE_NS	(2 * MONO_S)
+#define GATEWAYS	1024
+#define SUBNETS		256
 
 struct container_table {
 	struct map		*map;	/* 32 bytes of id to struct entry */
@@ -16,6 +18,9 @@ struct container_table {
 	container_changed_fn	 changed;
 	void			*changed_ctx;
 	ledger_count		*evicted;
+	struct map		*gateways;
+	struct ipaddr_cidr	 subnets[SUBNETS];
+	size_t			 n_subnets;
 };
 
 /* What the map holds; facts are ours to change and to free. */
@@ -82,7 +87,8 @@ container_table_new(struct ledger *ledger)
 	    "containers_evicted");
 	t->map = map_new(32, sizeof(struct entry), CONTAINER_LIMIT, gone, t);
 	t->addresses = address_table_new();
-	if (t->map == NULL || t->addresses == NULL) {
+	t->gateways = map_new(sizeof(struct ipaddr), 1, GATEWAYS, NULL, NULL);
+	if (t->map == NULL || t->addresses == NULL || t->gateways == NULL) {
 		container_table_free(t);
 		errno = ENOMEM;
 		return NULL;
@@ -97,6 +103,8 @@ container_table_free(struct container_table *t)
 		return;
 	if (t->map != NULL)
 		map_free(t->map);
+	if (t->gateways != NULL)
+		map_free(t->gateways);
 	address_table_free(t->addresses);
 	free(t);
 }
@@ -197,37 +205,53 @@ container_each(struct container_table *t, container_changed_fn fn, void *ctx)
 bool
 container_is_gateway(struct container_table *t, const struct ipaddr *ip)
 {
-	struct entry *e;
-	size_t i;
-
-	for (e = map_oldest(t->map); e != NULL; e = map_newer(t->map, e))
-		for (i = 0; i < e->facts->n_networks; i++) {
-			const struct facts_network *n = &e->facts->networks[i];
-
-			if (ipaddr_equal(&n->gateway, ip) ||
-			    ipaddr_equal(&n->gateway6, ip))
-				return true;
-		}
-	return false;
+	return map_get(t->gateways, ip) != NULL;
 }
 
 bool
 container_in_subnet(struct container_table *t, const struct ipaddr *ip)
 {
-	struct entry *e;
 	size_t i;
 
-	for (e = map_oldest(t->map); e != NULL; e = map_newer(t->map, e))
-		for (i = 0; i < e->facts->n_networks; i++) {
-			const struct facts_network *n = &e->facts->networks[i];
-			struct ipaddr_cidr v4 = { n->ip, n->bits };
-			struct ipaddr_cidr v6 = { n->ip6, n->bits6 };
-
-			if ((n->bits != 0 && ipaddr_in(ip, &v4)) ||
-			    (n->bits6 != 0 && ipaddr_in(ip, &v6)))
-				return true;
-		}
+	for (i = 0; i < t->n_subnets; i++)
+		if (ipaddr_in(ip, &t->subnets[i]))
+			return true;
 	return false;
+}
+
+static void
+learn_subnet(struct container_table *t, const struct ipaddr *ip, uint8_t bits)
+{
+	struct ipaddr_cidr c = { *ip, bits };
+	size_t i;
+
+	if (ip->family == 0 || bits == 0)
+		return;
+	for (i = 0; i < t->n_subnets; i++)
+		if (t->subnets[i].bits == bits && ipaddr_in(ip, &t->subnets[i]))
+			return;
+	/* The oldest makes room. */
+	if (t->n_subnets == SUBNETS)
+		memmove(&t->subnets[0], &t->subnets[1],
+		    --t->n_subnets * sizeof(t->subnets[0]));
+	t->subnets[t->n_subnets++] = c;
+}
+
+static void
+learn_networks(struct container_table *t, const struct facts *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_networks; i++) {
+		const struct facts_network *n = &f->networks[i];
+
+		if (n->gateway.family != 0)
+			(void)map_put(t->gateways, &n->gateway, NULL);
+		if (n->gateway6.family != 0)
+			(void)map_put(t->gateways, &n->gateway6, NULL);
+		learn_subnet(t, &n->ip, n->bits);
+		learn_subnet(t, &n->ip6, n->bits6);
+	}
 }
 
 static void
@@ -368,6 +392,7 @@ container_learn(struct container_table *t, struct facts *f, struct wall when)
 		memcpy(e->c.binary, key, sizeof(key));
 	}
 	stale = !made && is_stale(e, f);
+	learn_networks(t, f);
 	change_addresses(t, e, f, when);
 	if (stale)
 		keep_end(t, e, f);

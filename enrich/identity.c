@@ -237,8 +237,7 @@ identity_is_stage(const struct identity_exec *x)
 
 /* One line: "ID:CONTROLLERS:PATH". */
 static bool
-read_line(const char *line, size_t len, uint8_t id[static 32], bool *found,
-    bool *unified, bool *root)
+read_line(const char *line, size_t len, uint8_t id[static 32], bool *found)
 {
 	const char *first = memchr(line, ':', len), *second;
 	size_t rest;
@@ -249,19 +248,16 @@ read_line(const char *line, size_t len, uint8_t id[static 32], bool *found,
 	second = memchr(first + 1, ':', rest);
 	if (second == NULL)
 		return false;
-	*unified = second == first + 1;
 	second++;
 	rest = (size_t)(line + len - second);
-	*root = rest == 1 && second[0] == '/';
 	*found = identity_find_id(second, rest, id);
 	return rest > 0 && second[0] == '/';
 }
 
 int
-identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32],
-    bool *only_root)
+identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32])
 {
-	bool found, unified, root, all_root = true, any_v1 = false;
+	bool found;
 	size_t lines = 0;
 
 	while (len > 0) {
@@ -269,21 +265,15 @@ identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32],
 		size_t n = nl == NULL ? len : (size_t)(nl - text);
 
 		if (n > 0) {
-			if (!read_line(text, n, id, &found, &unified, &root))
+			if (!read_line(text, n, id, &found))
 				return -EINVAL;
 			lines++;
 			if (found)
 				return 1;
-			if (!unified) {
-				any_v1 = true;
-				all_root = all_root && root;
-			}
 		}
 		n = nl == NULL ? n : n + 1;
 		text += n;
 		len -= n;
 	}
-	if (only_root != NULL)
-		*only_root = any_v1 && all_root;
 	return lines == 0 ? -EINVAL : 0;
 }

@@ -49,10 +49,9 @@ bool identity_read_runtime(const struct identity_exec *,
 bool identity_is_stage(const struct identity_exec *);
 
 /* Container id in the text of /proc/PID/cgroup. 1 found, 0 there is none,
- * -EINVAL text that is no cgroup file. *only_root (may be NULL): every line
- * of version 1 said "/", as an exiting task's do. */
-int identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32],
-    bool *only_root);
+ * -EINVAL text that is no cgroup file. An exiting task's lines of version 1
+ * all say "/": whether it exits is for the caller to know. */
+int identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32]);
 /* The first run of exactly 64 hex digits that stands alone in the text. */
 bool identity_find_id(const char *text, size_t len, uint8_t id[static 32]);
 

@@ -1,2 +1,21 @@
 noinst_LIBRARIES += %D%/libenrich.a
-%C%_libenrich_a_SOURCES =
+%C%_libenrich_a_SOURCES = \
+	%D%/address.c %D%/address.h \
+	%D%/ask.h \
+	%D%/container.c %D%/container.h %D%/container_write.c \
+	%D%/docker.c %D%/docker.h \
+	%D%/docker_event.c %D%/docker_event.h \
+	%D%/enrich.c %D%/enrich.h \
+	%D%/entry.c %D%/entry.h \
+	%D%/facts.c %D%/facts.h \
+	%D%/flow.c %D%/flow.h \
+	%D%/identity.c %D%/identity.h \
+	%D%/opener.c %D%/opener.h \
+	%D%/origin.c %D%/origin.h \
+	%D%/owner.c %D%/owner.h \
+	%D%/process.c %D%/process.h %D%/process_private.h \
+	%D%/process_owner.c %D%/process_proc.c \
+	%D%/procfile.c %D%/procfile.h \
+	%D%/program.c %D%/program.h \
+	%D%/splitter.c %D%/splitter.h \
+	%D%/user.c %D%/user.h

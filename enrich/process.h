@@ -110,6 +110,7 @@ struct process {
 	uint32_t		 prev, next;	/* dead, or living by age */
 	uint32_t		 open_prev, open_next;	/* not settled yet */
 	bool			 is_open;
+	uint32_t		 scan;		/* last scan that saw it */
 };
 
 /* What the privileged side read from /proc/PID, as the kernel gave it; stat
@@ -151,19 +152,20 @@ void process_tick(struct process_table *, struct mono now);
 
 /*
  * The generation that a successful exec record is about, which becomes what
- * it executed: records must come in their order, each once. Made when it was
- * never heard of. NULL only when memory is out.
+ * it executed: records must come in their order, each once. NULL and made
+ * as by process_seen.
  */
 struct process *process_exec(struct process_table *, uint32_t pid,
     uint32_t ppid, struct wall when, const struct identity_exec *);
 /* The generation that any other event is about; ppid 0: unknown. */
 struct process *process_at(struct process_table *, uint32_t pid,
     uint32_t ppid, struct wall when);
-/* Like process_at, but makes one when the pid was never heard of. */
+/* Like process_at, but makes one when nobody has the pid now. NULL when the
+ * pid has another owner since, and the one of that time is forgotten. */
 struct process *process_seen(struct process_table *, uint32_t pid,
     uint32_t ppid, struct wall when);
 struct process *process_get(struct process_table *, struct process_ref);
-struct process_ref process_ref(const struct process *);
+struct process_ref process_refer(const struct process *);
 /* The newest living generation of a pid, or NULL. */
 struct process *process_newest(struct process_table *, uint32_t pid);
 
@@ -177,6 +179,8 @@ struct program *process_program(struct process_table *, struct process *);
 /* process.entity_id: 20 digits, the same after a restart of the agent. */
 const char *process_entity(struct process_table *, struct process *);
 struct program_budget *process_budget(struct process_table *);
+/* For who keeps an entry beyond its process. Accepts NULL. */
+void process_entry_unref(struct process_table *, struct process_entry *);
 
 size_t process_count(const struct process_table *);
 const char *process_method_name(enum process_method);

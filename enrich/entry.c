@@ -1,0 +1,423 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "enrich/entry.h"
+#include "lib/buf.h"
+#include "lib/map.h"
+
+/* A client's connect is stamped before what it asks for; clocks are coarse. */
+#define AFTER_NS	(10 * MONO_MS)
+
+struct client {
+	int64_t		 when_ns;	/* wall; 0: free */
+	uint32_t	 pid;
+	uint64_t	 process;	/* generation, so that one counts once */
+	int64_t		 auid, ses;
+	uint32_t	 uid;
+	char		 tty[24];
+	struct program	*program;
+};
+
+/* An exec of which Docker told. */
+struct exec { int64_t created_ns; };
+
+struct entry_table {
+	struct entry_env env;
+	struct client	 clients[ENTRY_CLIENTS];
+	size_t		 n_clients;
+	struct map	*execs;		/* 64 digits to struct exec */
+};
+
+struct entry_table *
+entry_table_new(const struct entry_env *env)
+{
+	struct entry_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->env = *env;
+	t->execs = map_new(64, sizeof(struct exec), ENTRY_EXECS, NULL, NULL);
+	if (t->execs == NULL) {
+		free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return t;
+}
+
+void
+entry_table_free(struct entry_table *t)
+{
+	size_t i;
+
+	if (t == NULL)
+		return;
+	for (i = 0; i < ENTRY_CLIENTS; i++)
+		program_unref(process_budget(t->env.processes),
+		    t->clients[i].program);
+	map_free(t->execs);
+	free(t);
+}
+
+static const struct exec *
+find_exec(struct entry_table *t, const char *id)
+{
+	const struct exec *x;
+
+	if (!facts_is_id(id, strlen(id)))
+		return NULL;
+	x = map_get(t->execs, id);
+	return x != NULL && x->created_ns != 0 ? x : NULL;
+}
+
+void
+entry_on_docker(void *self, const struct docker_event *e)
+{
+	struct entry_table *t = self;
+	struct exec *x;
+
+	if (!facts_is_id(e->exec_id, strlen(e->exec_id)))
+		return;
+	if (strcmp(e->action, "exec_create") != 0 &&
+	    strcmp(e->action, "exec_start") != 0)
+		return;
+	x = map_put(t->execs, e->exec_id, NULL);
+	/* The start comes in a request of its own, soon after. */
+	if (x != NULL && x->created_ns == 0)
+		x->created_ns = e->when.ns;
+}
+
+static bool
+is_docker_socket(const struct entry_table *t, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(path, t->env.socket) == 0 ||
+	    strcmp(slash == NULL ? path : slash + 1, "docker.sock") == 0;
+}
+
+void
+entry_on_client(struct entry_table *t, const struct event *ev,
+    struct process *p)
+{
+	struct client *c;
+	const char *uid = event_str(ev, FIELD_USER_ID);
+
+	if (event_dataset(ev) != EVENT_NETWORK ||
+	    strcmp(event_str(ev, FIELD_EVENT_ACTION), "connect") != 0 ||
+	    strcmp(event_str(ev, FIELD_EVENT_OUTCOME), "failure") == 0 ||
+	    !is_docker_socket(t, event_str(ev, FIELD_FILE_PATH)) ||
+	    p->pid == t->env.own_pids[0] || p->pid == t->env.own_pids[1])
+		return;
+	c = &t->clients[t->n_clients++ % ENTRY_CLIENTS];
+	program_unref(process_budget(t->env.processes), c->program);
+	*c = (struct client){
+		.when_ns = event_time(ev).ns,
+		.pid = p->pid,
+		.process = p->seq,
+		.auid = event_has(ev, FIELD_TALLYMAN_AUDIT_AUID) == EVENT_SET ?
+		    event_num(ev, FIELD_TALLYMAN_AUDIT_AUID) : -1,
+		.ses = event_has(ev, FIELD_TALLYMAN_AUDIT_SES) == EVENT_SET ?
+		    event_num(ev, FIELD_TALLYMAN_AUDIT_SES) : -1,
+		.uid = *uid == '\0' ? UINT32_MAX :
+		    (uint32_t)strtoul(uid, NULL, 10),
+		.program = program_ref(process_program(t->env.processes, p)),
+	};
+	(void)snprintf(c->tty, sizeof(c->tty), "%s",
+	    event_str(ev, FIELD_TALLYMAN_AUDIT_TTY));
+}
+
+/* Words of the CLI that make Docker report this action. */
+struct words { const char *action; const char *const words[6]; };
+static const struct words cli_words[] = {
+	{ "exec", { "exec" } },
+	{ "start", { "run", "start", "restart", "up", "create" } },
+	{ "create", { "run", "create", "up" } },
+	{ "archive-path", { "cp" } },
+	{ "extract-to-dir", { "cp" } },
+	{ "copy", { "cp" } },
+	{ "export", { "export" } },
+	{ "commit", { "commit" } },
+	{ "attach", { "run", "start", "attach" } },
+	{ "kill", { "kill", "stop", "rm", "restart", "down" } },
+	{ "stop", { "stop", "rm", "restart", "down" } },
+	{ "die", { "kill", "stop", "rm", "restart", "down" } },
+	{ "destroy", { "rm", "run", "down", "prune" } },
+	{ "rename", { "rename" } },
+	{ "pause", { "pause", "commit" } },
+	{ "unpause", { "unpause", "commit" } },
+	{ "update", { "update" } },
+	{ "restart", { "restart" } },
+	{ "top", { "top" } },
+};
+
+static bool
+has_word(const struct program *p, const char *word)
+{
+	size_t i;
+
+	for (i = 1; i < program_n_args(p); i++)
+		if (strcmp(program_arg(p, i), word) == 0)
+			return true;
+	return false;
+}
+
+/* The CLI says in its arguments what it asks for; a docker that was started
+ * for something else is not who asked. */
+static bool
+may_ask(const struct client *c, const char *action)
+{
+	const char *name = c->program == NULL ? "" : program_name(c->program);
+	size_t i, j;
+
+	if (strcmp(name, "docker") != 0 || program_n_args(c->program) == 0)
+		return true;
+	for (i = 0; i < sizeof(cli_words) / sizeof(cli_words[0]); i++) {
+		if (strcmp(cli_words[i].action, action) != 0)
+			continue;
+		for (j = 0; j < 6 && cli_words[i].words[j] != NULL; j++)
+			if (has_word(c->program, cli_words[i].words[j]))
+				return true;
+		return false;
+	}
+	return true;
+}
+
+/* The container is named in the arguments: "web", "web:/etc", or the
+ * beginning of its id. */
+static bool
+names_container(const struct client *c, const struct container *box)
+{
+	size_t i, len;
+
+	if (c->program == NULL || box == NULL)
+		return false;
+	for (i = 1; i < program_n_args(c->program); i++) {
+		const char *arg = program_arg(c->program, i);
+
+		len = strcspn(arg, ":");
+		if (len == 0)
+			continue;
+		if (strlen(box->facts->name) == len &&
+		    memcmp(box->facts->name, arg, len) == 0)
+			return true;
+		if (len >= 2 && len <= 64 && memcmp(box->id, arg, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct search {
+	const struct client	*best;
+	size_t			 n, n_named;	/* processes that fit */
+};
+
+/* The clients before that moment. Of one process the last connect counts;
+ * who names the container comes before who does not. */
+static struct search
+find_clients(const struct entry_table *t, const char *action,
+    const struct container *box, int64_t at)
+{
+	struct search s = { 0 };
+	uint64_t seen[32];
+	size_t i, k, n_seen = 0;
+	bool best_named = false;
+
+	for (i = 0; i < ENTRY_CLIENTS && i < t->n_clients; i++) {
+		const struct client *c = &t->clients[(t->n_clients - 1 - i) %
+		    ENTRY_CLIENTS];
+		bool named;
+
+		if (c->when_ns > at + AFTER_NS ||
+		    c->when_ns < at - ENTRY_WINDOW_NS || !may_ask(c, action))
+			continue;
+		for (k = 0; k < n_seen && seen[k] != c->process; k++)
+			;
+		if (k < n_seen)
+			continue;
+		if (n_seen < sizeof(seen) / sizeof(seen[0]))
+			seen[n_seen++] = c->process;
+		named = names_container(c, box);
+		s.n++;
+		s.n_named += named;
+		if (s.best == NULL || (named && !best_named)) {
+			s.best = c;
+			best_named = named;
+		}
+	}
+	return s;
+}
+
+static enum process_confidence
+judge(const struct search *s)
+{
+	if (s->best == NULL)
+		return PROCESS_NONE;
+	if (s->n_named == 1)
+		return PROCESS_HIGH;
+	if (s->n_named == 0 && s->n == 1)
+		return PROCESS_MEDIUM;
+	return PROCESS_LOW;
+}
+
+static const char *
+client_user(const struct entry_table *t, const struct client *c)
+{
+	const char *name = NULL;
+
+	/* The login survives su and sudo; without one, who it runs as. */
+	if (c->auid >= 0 && c->auid < UINT32_MAX)
+		name = user_name(t->env.users, (uint32_t)c->auid);
+	else if (c->uid != UINT32_MAX)
+		name = user_name(t->env.users, c->uid);
+	return name == NULL ? "" : name;
+}
+
+static void
+look(struct entry_table *t, struct process_entry *e, int64_t at)
+{
+	const struct container *box = container_find_binary(t->env.containers,
+	    e->id);
+	struct search s = find_clients(t, e->kind == PROCESS_EXEC ? "exec" :
+	    "start", box, at);
+
+	e->asked = true;
+	e->confidence = judge(&s);
+	if (s.best == NULL)
+		return;
+	e->by_pid = s.best->pid;
+	e->by_auid = s.best->auid;
+	e->by_ses = s.best->ses;
+	memcpy(e->by_tty, s.best->tty, sizeof(e->by_tty));
+	(void)snprintf(e->by_user, sizeof(e->by_user), "%s",
+	    client_user(t, s.best));
+	e->by_program = program_ref(s.best->program);
+}
+
+static void
+write_program(struct event *ev, const struct program *p)
+{
+	struct buf line;
+
+	if (p == NULL)
+		return;
+	buf_init(&line, 4096);
+	program_command_line(p, &line);
+	if (line.len > 0)
+		event_set_str(ev, FIELD_TALLYMAN_ENTRY_BY_COMMAND_LINE,
+		    buf_text(&line), line.len);
+	buf_fini(&line);
+}
+
+static void
+write_by(struct event *ev, uint32_t pid, int64_t auid, int64_t ses,
+    const char *tty, const char *user, const struct program *program)
+{
+	event_set_num(ev, FIELD_TALLYMAN_ENTRY_BY_PID, pid);
+	event_set_num(ev, FIELD_TALLYMAN_ENTRY_BY_AUID, auid);
+	event_set_num(ev, FIELD_TALLYMAN_ENTRY_BY_SES, ses);
+	if (*tty != '\0')
+		event_set_cstr(ev, FIELD_TALLYMAN_ENTRY_BY_TTY, tty);
+	if (*user != '\0')
+		event_set_cstr(ev, FIELD_TALLYMAN_ENTRY_BY_USER, user);
+	else
+		event_set_missing(ev, FIELD_TALLYMAN_ENTRY_BY_USER);
+	write_program(ev, program);
+}
+
+/* When Docker was asked: the exec's creation, else the runtime's start.
+ * False: it is not known yet and may still come. */
+static bool
+asked_at(struct entry_table *t, const struct process_entry *e, bool ready,
+    int64_t *at)
+{
+	const struct exec *x;
+
+	*at = e->when.ns;
+	if (e->kind != PROCESS_EXEC || e->exec_id[0] == '\0')
+		return true;
+	x = find_exec(t, e->exec_id);
+	if (x != NULL) {
+		*at = x->created_ns;
+		return true;
+	}
+	return !ready;
+}
+
+static void
+write_entry(const struct process_entry *e, struct event *ev)
+{
+	event_set_cstr(ev, FIELD_TALLYMAN_ENTRY_KIND,
+	    e->kind == PROCESS_EXEC ? "exec" : "entrypoint");
+	if (e->exec_id[0] != '\0')
+		event_set_cstr(ev, FIELD_TALLYMAN_ENTRY_EXEC_ID, e->exec_id);
+	event_set_cstr(ev, FIELD_TALLYMAN_ENTRY_CONFIDENCE,
+	    process_confidence_name(e->confidence));
+	if (e->confidence == PROCESS_NONE)
+		event_set_missing(ev, FIELD_TALLYMAN_ENTRY_BY_USER);
+	else
+		write_by(ev, e->by_pid, e->by_auid, e->by_ses, e->by_tty,
+		    e->by_user, e->by_program);
+}
+
+void
+entry_write(struct entry_table *t, struct process *p, struct event *ev,
+    bool ready, bool *hold)
+{
+	struct process_entry *e = p->entry;
+	int64_t at;
+
+	if (e == NULL || p->role != PROCESS_CONTAINER)
+		return;
+	if (!e->asked && asked_at(t, e, ready, &at))
+		look(t, e, at);
+	/* Only the first process waits for Docker's word. */
+	else if (!e->asked && p->method == PROCESS_BY_RUNTIME)
+		*hold = true;
+	write_entry(e, ev);
+}
+
+void
+entry_write_known(struct entry_table *t, struct process_entry *e,
+    struct event *ev)
+{
+	if (!e->asked)
+		look(t, e, e->when.ns);
+	write_entry(e, ev);
+}
+
+void
+entry_enrich(void *self, struct event *ev, bool *hold)
+{
+	struct entry_table *t = self;
+	const char *action = event_str(ev, FIELD_TALLYMAN_DOCKER_ACTION);
+	const char *id = event_str(ev, FIELD_CONTAINER_ID);
+	int64_t at = event_time(ev).ns;
+	const struct exec *x;
+	struct search s;
+
+	if (event_dataset(ev) != EVENT_DOCKER || *id == '\0' ||
+	    strcmp(action, "exec_die") == 0 || strcmp(action, "oom") == 0 ||
+	    strcmp(action, "health_status") == 0)
+		return;
+	if (strncmp(action, "exec_", 5) == 0) {
+		x = find_exec(t, event_str(ev, FIELD_TALLYMAN_DOCKER_EXEC_ID));
+		at = x != NULL ? x->created_ns : at;
+		action = "exec";
+	}
+	s = find_clients(t, action, container_find(t->env.containers, id,
+	    strlen(id)), at);
+	if (s.best == NULL) {
+		/* Audit may be a little behind Docker. */
+		*hold = mono_wall(t->env.clock).ns - event_time(ev).ns <
+		    ENTRY_HOLD_NS;
+		event_set_missing(ev, FIELD_TALLYMAN_ENTRY_BY_USER);
+		return;
+	}
+	event_set_cstr(ev, FIELD_TALLYMAN_ENTRY_CONFIDENCE,
+	    process_confidence_name(judge(&s)));
+	write_by(ev, s.best->pid, s.best->auid, s.best->ses, s.best->tty,
+	    client_user(t, s.best), s.best->program);
+}

@@ -1,0 +1,613 @@
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "enrich/flow.h"
+#include "enrich/opener.h"
+#include "lib/map.h"
+
+#define HOST_ADDRESSES	4096
+/* The record is stamped at the entry of connect with a coarse clock, so it
+ * comes before the packet; the packet's own stamp may be a little early. */
+#define SOON_NS		(30 * MONO_MS)
+#define AHEAD_NS	(2 * MONO_MS)
+/* A host under load, or a socket that was connected and used later. */
+#define LATE_NS		(2 * MONO_S)
+#define UDP_LATE_NS	(60 * MONO_S)
+/* connect(2) gives up after two minutes and says so only then. */
+#define KEEP_NS		(135 * MONO_S)
+/* Two processes so near to each other cannot be told apart by time. */
+#define SAME_NS		(5 * MONO_MS)
+
+struct sticky {
+	struct opener_process	*process;	/* NULL: not found yet */
+	const char		*method;
+	enum process_confidence	 confidence;
+	size_t			 n_candidates;
+	char			 candidates[FLOW_CANDIDATES][HASH_ID_TEXT];
+	int64_t			 asked_ns;	/* mono of the first report */
+};
+
+struct flow_table {
+	struct flow_env		 env;
+	struct opener_table	*openers;
+	struct map		*sticky;	/* 32 bytes of flow id */
+	struct map		*host;		/* our own addresses */
+	ledger_count		*joined, *ambiguous, *without, *recorded,
+				*evicted;
+};
+
+static void
+forget(void *ctx, const void *key, void *value, bool evicted)
+{
+	struct flow_table *t = ctx;
+	struct sticky *s = value;
+
+	(void)key;
+	opener_process_unref(t->openers, s->process);
+	if (evicted)
+		ledger_add(t->evicted, 1);
+}
+
+static void
+read_addresses(struct flow_table *t)
+{
+	struct ifaddrs *all, *a;
+	struct ipaddr ip;
+
+	if (getifaddrs(&all) != 0)
+		return;
+	for (a = all; a != NULL; a = a->ifa_next) {
+		const struct sockaddr *sa = a->ifa_addr;
+
+		if (sa != NULL && sa->sa_family == AF_INET)
+			ip = ipaddr_v4((const uint8_t *)
+			    &((const struct sockaddr_in *)sa)->sin_addr);
+		else if (sa != NULL && sa->sa_family == AF_INET6)
+			ip = ipaddr_v6((const uint8_t *)
+			    &((const struct sockaddr_in6 *)sa)->sin6_addr);
+		else
+			continue;
+		flow_host_address(t, &ip, false);
+	}
+	freeifaddrs(all);
+}
+
+struct flow_table *
+flow_table_new(const struct flow_env *env)
+{
+	struct flow_table *t = calloc(1, sizeof(*t));
+	struct ledger_stage *stage;
+
+	if (t == NULL)
+		return NULL;
+	t->env = *env;
+	stage = ledger_stage(env->ledger, "enrich.flow");
+	t->joined = ledger_noted(stage, "processes_found");
+	t->ambiguous = ledger_noted(stage, "several_candidates");
+	t->without = ledger_noted(stage, "ended_without_process");
+	t->recorded = ledger_noted(stage, "connects_kept");
+	t->evicted = ledger_noted(stage, "flows_evicted");
+	t->openers = opener_table_new(env->owner->processes, FLOW_OPENERS);
+	t->sticky = map_new(32, sizeof(struct sticky), FLOW_STICKY, forget, t);
+	t->host = map_new(sizeof(struct ipaddr), 1, HOST_ADDRESSES, NULL,
+	    NULL);
+	if (t->openers == NULL || t->sticky == NULL || t->host == NULL) {
+		flow_table_free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (env->live)
+		read_addresses(t);
+	return t;
+}
+
+void
+flow_table_free(struct flow_table *t)
+{
+	if (t == NULL)
+		return;
+	if (t->sticky != NULL)
+		map_free(t->sticky);
+	if (t->host != NULL)
+		map_free(t->host);
+	opener_table_free(t->openers);
+	free(t);
+}
+
+void
+flow_host_address(struct flow_table *t, const struct ipaddr *ip, bool gone)
+{
+	if (gone)
+		map_remove(t->host, map_get(t->host, ip));
+	else
+		(void)map_put(t->host, ip, NULL);
+}
+
+void
+flow_tick(struct flow_table *t)
+{
+	opener_expire(t->openers, mono_wall(t->env.clock).ns - KEEP_NS);
+}
+
+/* A call that failed before a packet could go opens no flow. */
+static bool
+sent_something(const struct event *ev)
+{
+	static const char *const after[] = { "ECONNREFUSED", "ETIMEDOUT",
+		"EHOSTUNREACH", "ECONNRESET", "EINTR" };
+	const char *error = event_str(ev, FIELD_ERROR_MESSAGE);
+	size_t i;
+
+	if (strcmp(event_str(ev, FIELD_EVENT_OUTCOME), "failure") != 0)
+		return true;
+	for (i = 0; i < sizeof(after) / sizeof(after[0]); i++)
+		if (strcmp(after[i], error) == 0)
+			return true;
+	return false;
+}
+
+void
+flow_on_process(void *self, const struct event *ev, struct process *p)
+{
+	struct flow_table *t = self;
+	const struct event_value *ip = event_get(ev, FIELD_DESTINATION_IP);
+	struct opener_process *s;
+
+	if (event_dataset(ev) != EVENT_NETWORK || ip == NULL ||
+	    ipaddr_is_loopback(&ip->ip) || !sent_something(ev))
+		return;
+	s = opener_process_new(t->openers, p, event_str(ev, FIELD_USER_ID));
+	if (s == NULL)
+		return;
+	ledger_add(t->recorded, 1);
+	opener_add(t->openers, &ip->ip,
+	    (uint16_t)event_num(ev, FIELD_DESTINATION_PORT),
+	    event_time(ev).ns, s);
+}
+
+/* What is known of a flow's two ends. */
+struct ends {
+	const struct container	*source, *destination;
+	const char		*source_network, *destination_network;
+	struct ipaddr		 from, to, dialled;	/* family 0: unknown */
+	uint16_t		 port;
+	bool			 udp, source_is_host;
+	struct wall		 start;
+};
+
+static struct ipaddr
+get_ip(const struct event *ev, enum field_id field)
+{
+	const struct event_value *v = event_get(ev, field);
+
+	return v == NULL ? (struct ipaddr){ 0 } : v->ip;
+}
+
+static bool
+is_host(struct flow_table *t, const struct ipaddr *ip)
+{
+	return map_get(t->host, ip) != NULL ||
+	    container_is_gateway(t->env.owner->containers, ip);
+}
+
+static struct ends
+find_ends(struct flow_table *t, const struct event *ev)
+{
+	struct container_table *containers = t->env.owner->containers;
+	const struct event_value *start = event_get(ev, FIELD_EVENT_START);
+	struct ends e = { 0 };
+
+	e.start = start != NULL ? start->time : event_time(ev);
+	e.from = get_ip(ev, FIELD_SOURCE_IP);
+	e.dialled = get_ip(ev, FIELD_DESTINATION_IP);
+	e.to = get_ip(ev, FIELD_DESTINATION_NAT_IP);
+	if (e.to.family == 0)
+		e.to = e.dialled;
+	e.port = (uint16_t)event_num(ev, FIELD_DESTINATION_PORT);
+	e.udp = strcmp(event_str(ev, FIELD_NETWORK_TRANSPORT), "tcp") != 0;
+	e.source_network = e.destination_network = "";
+	if (e.from.family != 0)
+		e.source = container_find_ip(containers, &e.from, e.start,
+		    &e.source_network);
+	if (e.to.family != 0)
+		e.destination = container_find_ip(containers, &e.to, e.start,
+		    &e.destination_network);
+	e.source_is_host = e.source == NULL && e.from.family != 0 &&
+	    (is_host(t, &e.from) || strcmp(event_str(ev,
+	    FIELD_TALLYMAN_SOURCE_SCOPE), "host") == 0);
+	return e;
+}
+
+/* How well a process fits a flow that comes from there: 2 it has that
+ * network, 1 it may have entered it, 0 it cannot be. */
+static int
+fits(struct flow_table *t, const struct ends *e,
+    const struct opener_process *s)
+{
+	const struct container *c;
+	const char *mode;
+
+	if (s->role != PROCESS_CONTAINER)
+		return e->source_is_host ? 2 : 1;
+	if (e->source != NULL && memcmp(e->source->binary, s->id, 32) == 0)
+		return 2;
+	c = container_find_binary(t->env.owner->containers, s->id);
+	mode = c == NULL ? "" : c->facts->network_mode;
+	if (strcmp(mode, "host") == 0)
+		return e->source_is_host ? 2 : 0;
+	if (e->source != NULL && strncmp(mode, "container:", 10) == 0)
+		return strcmp(mode + 10, e->source->id) == 0 ||
+		    strcmp(mode + 10, e->source->facts->name) == 0 ? 2 : 0;
+	/* A container that nobody told us about. */
+	return c == NULL && e->source == NULL ? 1 : 0;
+}
+
+struct window { int64_t from, to; bool newest, reuse; };
+
+static struct opener *
+pick(struct flow_table *t, const struct ends *e, const struct window *w,
+    int rank)
+{
+	struct opener *o, *best = NULL;
+
+	for (o = opener_first(t->openers, &e->dialled, e->port); o != NULL;
+	    o = opener_next(t->openers, o)) {
+		if ((o->used && !w->reuse) || o->when_ns < w->from ||
+		    o->when_ns > w->to || fits(t, e, o->process) < rank)
+			continue;
+		best = o;
+		if (!w->newest)
+			break;
+	}
+	return best;
+}
+
+static void
+add_candidate(struct sticky *s, const char *entity)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_candidates; i++)
+		if (strcmp(s->candidates[i], entity) == 0)
+			return;
+	if (s->n_candidates < FLOW_CANDIDATES)
+		memcpy(s->candidates[s->n_candidates++], entity, HASH_ID_TEXT);
+}
+
+/* Other processes that might as well have opened it. */
+static void
+find_rivals(struct flow_table *t, const struct ends *e, const struct opener *o,
+    const struct window *w, int rank, struct sticky *s)
+{
+	int64_t from = o->when_ns - SAME_NS, to = o->when_ns + SAME_NS;
+	struct opener *r;
+
+	if (w->newest) {
+		from = w->from;
+		to = w->to;
+	}
+	s->n_candidates = 0;
+	add_candidate(s, o->process->entity);
+	for (r = opener_first(t->openers, &e->dialled, e->port); r != NULL;
+	    r = opener_next(t->openers, r))
+		if (!r->used && r->when_ns >= from && r->when_ns <= to &&
+		    r->when_ns <= w->to && fits(t, e, r->process) >= rank)
+			add_candidate(s, r->process->entity);
+}
+
+static bool
+join(struct flow_table *t, const struct ends *e, struct sticky *s)
+{
+	int64_t at = e->start.ns;
+	const struct window soon = { at - SOON_NS, at + AHEAD_NS, false,
+	    false };
+	const struct window late = { at - LATE_NS, at - SOON_NS, true, false };
+	const struct window udp = { at - UDP_LATE_NS, at + AHEAD_NS, true,
+	    true };
+	const struct window *w = &soon;
+	struct opener *o;
+	int rank = 2;
+
+	o = pick(t, e, w, rank);
+	if (o == NULL && !e->udp)
+		o = pick(t, e, w = &late, rank);
+	if (o == NULL && e->udp)
+		o = pick(t, e, w = &udp, rank);
+	if (o == NULL)
+		o = pick(t, e, w = &soon, rank = 1);
+	if (o == NULL)
+		return false;
+	find_rivals(t, e, o, w, rank, s);
+	o->used = true;
+	s->process = opener_process_ref(o->process);
+	s->method = s->n_candidates > 1 ? "candidates" : "connect";
+	if (s->n_candidates > 1) {
+		ledger_add(t->ambiguous, 1);
+		s->confidence = PROCESS_LOW;
+	} else {
+		ledger_add(t->joined, 1);
+		s->confidence = w == &soon && rank == 2 ? PROCESS_HIGH :
+		    PROCESS_MEDIUM;
+	}
+	return true;
+}
+
+static void
+set(struct event *ev, enum field_id field, const char *text)
+{
+	if (*text != '\0')
+		event_set_cstr(ev, field, text);
+}
+
+static void
+write_end(struct event *ev, const struct container *c, bool source)
+{
+	if (c == NULL)
+		return;
+	event_set_str(ev, source ? FIELD_TALLYMAN_SOURCE_CONTAINER_ID :
+	    FIELD_TALLYMAN_DESTINATION_CONTAINER_ID, c->id, 64);
+	set(ev, source ? FIELD_TALLYMAN_SOURCE_CONTAINER_NAME :
+	    FIELD_TALLYMAN_DESTINATION_CONTAINER_NAME, c->facts->name);
+	set(ev, source ? FIELD_TALLYMAN_SOURCE_CONTAINER_IMAGE :
+	    FIELD_TALLYMAN_DESTINATION_CONTAINER_IMAGE, c->facts->image);
+}
+
+static void
+write_scope(struct flow_table *t, struct event *ev, const struct container *c,
+    const struct ipaddr *ip, enum field_id field)
+{
+	if (c != NULL)
+		event_set_cstr(ev, field, "container");
+	else if (event_has(ev, field) == EVENT_SET || ip->family == 0)
+		return;
+	else
+		event_set_cstr(ev, field, is_host(t, ip) ? "host" : "outside");
+}
+
+static void
+write_direction(struct event *ev, bool from_container)
+{
+	const char *from = event_str(ev, FIELD_TALLYMAN_SOURCE_SCOPE);
+	const char *to = event_str(ev, FIELD_TALLYMAN_DESTINATION_SCOPE);
+
+	if (strcmp(from, to) == 0 && strcmp(from, "outside") != 0)
+		event_set_cstr(ev, FIELD_NETWORK_DIRECTION, "internal");
+	else if (from_container || strcmp(to, "outside") == 0)
+		event_set_cstr(ev, FIELD_NETWORK_DIRECTION, "egress");
+	else
+		event_set_cstr(ev, FIELD_NETWORK_DIRECTION, "ingress");
+}
+
+/* The container that the process of this end lives in, which with a shared
+ * or the host's network is not the one of the address. */
+static const struct container *
+process_container(struct flow_table *t, const struct sticky *s)
+{
+	if (s == NULL || s->process == NULL ||
+	    s->process->role != PROCESS_CONTAINER)
+		return NULL;
+	return container_find_binary(t->env.owner->containers, s->process->id);
+}
+
+/* Somebody else may use this container's network. */
+static void
+look_shared(void *ctx, const struct container *c)
+{
+	const struct container **box = ctx;
+	const char *mode = c->facts->network_mode;
+
+	if (*box != NULL && !c->removed &&
+	    strncmp(mode, "container:", 10) == 0 &&
+	    (strcmp(mode + 10, (*box)->id) == 0 ||
+	    strcmp(mode + 10, (*box)->facts->name) == 0))
+		*box = NULL;
+}
+
+static bool
+is_shared(struct flow_table *t, const struct container *c)
+{
+	container_each(t->env.owner->containers, look_shared, &c);
+	return c == NULL;
+}
+
+/* An address of a container network whose container is not known. */
+static bool
+lacks_container(struct flow_table *t, const struct ends *e)
+{
+	struct owner *o = t->env.owner;
+
+	return (e->source == NULL && e->from.family != 0 &&
+	    !is_host(t, &e->from) &&
+	    container_in_subnet(o->containers, &e->from)) ||
+	    (e->destination == NULL && e->to.family != 0 &&
+	    !is_host(t, &e->to) &&
+	    container_in_subnet(o->containers, &e->to));
+}
+
+static void
+write_no_container(struct flow_table *t, struct event *ev,
+    const struct ends *e)
+{
+	if (lacks_container(t, e)) {
+		event_set_missing(ev, FIELD_CONTAINER_ID);
+		owner_write_method(ev, "none", "none");
+	} else
+		owner_write_method(ev, "host", "high");
+}
+
+static void
+write_owner(struct flow_table *t, struct event *ev, const struct ends *e,
+    const struct sticky *s)
+{
+	const struct container *by_process = process_container(t, s);
+	const struct container *source = e->source;
+	const char *method = "address", *confidence = "high";
+	const struct container *owner;
+
+	if (by_process != NULL && by_process != source) {
+		source = by_process;
+		method = "process";
+		confidence = process_confidence_name(s->confidence);
+	}
+	owner = source != NULL ? source : e->destination;
+	write_end(ev, source, true);
+	write_end(ev, e->destination, false);
+	write_scope(t, ev, source, &e->from, FIELD_TALLYMAN_SOURCE_SCOPE);
+	write_scope(t, ev, e->destination, &e->to,
+	    FIELD_TALLYMAN_DESTINATION_SCOPE);
+	write_direction(ev, source != NULL);
+	if (owner == NULL) {
+		write_no_container(t, ev, e);
+		return;
+	}
+	if (by_process == NULL && is_shared(t, owner))
+		confidence = "medium";
+	container_write(owner, ev, false);
+	owner_write_method(ev, method, confidence);
+	set(ev, FIELD_NETWORK_NAME, owner == e->source ? e->source_network :
+	    owner == e->destination ? e->destination_network :
+	    owner->facts->network_mode);
+}
+
+static void
+write_program(struct event *ev, const struct program *p, enum field_id exe,
+    enum field_id name, enum field_id args, enum field_id line)
+{
+	struct buf text;
+	size_t i;
+
+	if (p == NULL)
+		return;
+	set(ev, exe, program_exe(p));
+	set(ev, name, program_name(p));
+	if (program_n_args(p) == 0 || event_has(ev, args) == EVENT_SET)
+		return;
+	for (i = 0; i < program_n_args(p); i++)
+		event_add_str(ev, args, program_arg(p, i),
+		    strlen(program_arg(p, i)), false);
+	buf_init(&text, 4096);
+	program_command_line(p, &text);
+	event_set_str(ev, line, buf_text(&text), text.len);
+	buf_fini(&text);
+}
+
+static void
+write_process(struct flow_table *t, struct event *ev, const struct sticky *s)
+{
+	const struct opener_process *p = s->process;
+	size_t i;
+
+	if (p == NULL) {
+		event_set_missing(ev, FIELD_PROCESS_ENTITY_ID);
+		return;
+	}
+	event_set_num(ev, FIELD_PROCESS_PID, p->pid);
+	event_set_cstr(ev, FIELD_PROCESS_ENTITY_ID, p->entity);
+	if (p->start_known)
+		event_set_time(ev, FIELD_PROCESS_START, p->start);
+	if (p->vpid != 0)
+		event_set_num(ev, FIELD_PROCESS_VPID, p->vpid);
+	write_program(ev, p->program, FIELD_PROCESS_EXECUTABLE,
+	    FIELD_PROCESS_NAME, FIELD_PROCESS_ARGS,
+	    FIELD_PROCESS_COMMAND_LINE);
+	if (p->ppid != 0)
+		event_set_num(ev, FIELD_PROCESS_PARENT_PID, p->ppid);
+	set(ev, FIELD_PROCESS_PARENT_ENTITY_ID, p->parent_entity);
+	write_program(ev, p->parent, FIELD_PROCESS_PARENT_EXECUTABLE,
+	    FIELD_PROCESS_PARENT_NAME, FIELD_PROCESS_PARENT_ARGS,
+	    FIELD_PROCESS_PARENT_COMMAND_LINE);
+	set(ev, FIELD_USER_ID, p->uid);
+	if (p->entry != NULL && p->role == PROCESS_CONTAINER)
+		entry_write_known(t->env.owner->entries, p->entry, ev);
+	set(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD, s->method);
+	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE,
+	    process_confidence_name(s->confidence));
+	for (i = 0; s->n_candidates > 1 && i < s->n_candidates; i++)
+		event_add_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_CANDIDATES,
+		    s->candidates[i], strlen(s->candidates[i]), true);
+}
+
+/* Who opened it is worth waiting for only when it is one of ours. */
+static bool
+may_be_ours(const struct event *ev, const struct ends *e)
+{
+	const char *transport = event_str(ev, FIELD_NETWORK_TRANSPORT);
+
+	return (e->source != NULL || e->source_is_host) &&
+	    (strcmp(transport, "tcp") == 0 || strcmp(transport, "udp") == 0);
+}
+
+static struct sticky *
+find_sticky(struct flow_table *t, const char *flow_id)
+{
+	char key[32] = { 0 };
+	struct sticky *s;
+	bool made;
+
+	memcpy(key, flow_id, strnlen(flow_id, sizeof(key)));
+	s = map_put(t->sticky, key, &made);
+	if (s != NULL && made)
+		s->asked_ns = mono_now(t->env.clock).ns;
+	return s;
+}
+
+static bool
+is_flow_like(const struct event *ev)
+{
+	switch (event_dataset(ev)) {
+	case EVENT_FLOW:
+	case EVENT_DNS:
+	case EVENT_HTTP:
+	case EVENT_TLS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+finish(struct flow_table *t, struct sticky *s)
+{
+	if (s->process == NULL)
+		ledger_add(t->without, 1);
+	opener_process_unref(t->openers, s->process);
+	map_remove(t->sticky, s);
+}
+
+void
+flow_enrich(void *self, struct event *ev, bool *hold)
+{
+	struct flow_table *t = self;
+	struct sticky *s = NULL;
+	const struct event_value *final;
+	const char *id;
+	bool waits;
+	struct ends e;
+
+	if (!is_flow_like(ev))
+		return;
+	e = find_ends(t, ev);
+	id = event_str(ev, FIELD_TALLYMAN_FLOW_ID);
+	if (*id != '\0')
+		s = find_sticky(t, id);
+	if (s != NULL && s->process == NULL && may_be_ours(ev, &e))
+		(void)join(t, &e, s);
+	write_owner(t, ev, &e, s);
+	if (s == NULL)
+		return;
+	waits = (s->process == NULL && may_be_ours(ev, &e)) ||
+	    (t->env.owner->docker != NULL &&
+	    docker_ready(t->env.owner->docker) && lacks_container(t, &e));
+	*hold = waits && mono_now(t->env.clock).ns - s->asked_ns <
+	    t->env.hold_ns;
+	if (*hold)
+		return;
+	write_process(t, ev, s);
+	final = event_get(ev, FIELD_TALLYMAN_FLOW_FINAL);
+	if (event_dataset(ev) == EVENT_FLOW && final != NULL && final->flag)
+		finish(t, s);
+}

@@ -1,0 +1,49 @@
+/*
+ * flow: who is at the two ends of a flow: containers by their addresses, and
+ * the process that opened it.
+ *
+ * A connect or a send is on the audit record 3.5 to 9 ms before its first
+ * packet is captured, and /proc and sock_diag are too slow for short
+ * connections. So records wait here by destination, and a flow takes the
+ * first that fits its container and time. Where several processes fit, all
+ * are listed and the confidence is low. What was found stays with the flow.
+ *
+ * Bounded: FLOW_OPENERS records, FLOW_STICKY flows. Threads: the loop thread.
+ */
+#ifndef ENRICH_FLOW_H
+#define ENRICH_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/core/event.h"
+#include "agent/core/ledger.h"
+#include "enrich/owner.h"
+#include "lib/ipaddr.h"
+#include "lib/mono.h"
+
+#define FLOW_OPENERS	32768
+#define FLOW_STICKY	65536
+#define FLOW_CANDIDATES	8
+
+struct flow_table;
+
+struct flow_env {
+	const struct mono_clock	*clock;
+	struct ledger		*ledger;
+	struct owner		*owner;
+	int64_t			 hold_ns;
+	bool			 live;	/* ask the kernel for our addresses */
+};
+
+struct flow_table *flow_table_new(const struct flow_env *);
+void flow_table_free(struct flow_table *);
+/* An event of a process whose owner is known: connects and sends are kept. */
+void flow_on_process(void *table, const struct event *, struct process *);
+void flow_host_address(struct flow_table *, const struct ipaddr *, bool gone);
+/* Forgets old records. */
+void flow_tick(struct flow_table *);
+/* Enricher for datasets flow, dns, http and tls. */
+void flow_enrich(void *table, struct event *, bool *hold);
+
+#endif

@@ -1,0 +1,523 @@
+/*
+ * Generations of pids. The pool is one block that the kernel gives page by
+ * page as it is used. Per pid the newest comes first in its hash chain, so
+ * that following a chain goes back in time.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "enrich/process_private.h"
+
+#define PROGRAM_LIMIT	(64 * 1024 * 1024)
+/* How long a parent's audit records may be behind the connector. */
+#define SETTLE_NS	(2 * MONO_S)
+#define TICK_WORK	20000
+
+static uint32_t
+hash_pid(const struct process_table *t, uint32_t pid)
+{
+	return ((pid ^ t->seed) * 2654435761U) >> 15;
+}
+
+int64_t
+process_to_mono(const struct process_table *t, struct wall when)
+{
+	return when.ns - (mono_wall(t->clock).ns - mono_now(t->clock).ns);
+}
+
+struct wall
+process_to_wall(const struct process_table *t, int64_t mono_ns)
+{
+	return (struct wall){ mono_ns + (mono_wall(t->clock).ns -
+	    mono_now(t->clock).ns) };
+}
+
+static void
+list_append(struct process_table *t, struct process_list *l, struct process *p)
+{
+	p->prev = l->tail;
+	p->next = PROCESS_NIL;
+	if (l->tail != PROCESS_NIL)
+		t->pool[l->tail].next = p->index;
+	else
+		l->head = p->index;
+	l->tail = p->index;
+}
+
+static void
+list_remove(struct process_table *t, struct process_list *l, struct process *p)
+{
+	if (p->prev != PROCESS_NIL)
+		t->pool[p->prev].next = p->next;
+	else
+		l->head = p->next;
+	if (p->next != PROCESS_NIL)
+		t->pool[p->next].prev = p->prev;
+	else
+		l->tail = p->prev;
+}
+
+void
+process_open(struct process_table *t, struct process *p)
+{
+	struct process_list *l = &t->open;
+
+	if (p->is_open)
+		return;
+	p->is_open = true;
+	p->open_prev = l->tail;
+	p->open_next = PROCESS_NIL;
+	if (l->tail != PROCESS_NIL)
+		t->pool[l->tail].open_next = p->index;
+	else
+		l->head = p->index;
+	l->tail = p->index;
+}
+
+void
+process_close(struct process_table *t, struct process *p)
+{
+	struct process_list *l = &t->open;
+
+	if (!p->is_open)
+		return;
+	p->is_open = false;
+	if (p->open_prev != PROCESS_NIL)
+		t->pool[p->open_prev].open_next = p->open_next;
+	else
+		l->head = p->open_next;
+	if (p->open_next != PROCESS_NIL)
+		t->pool[p->open_next].open_prev = p->open_prev;
+	else
+		l->tail = p->open_prev;
+}
+
+struct process_table *
+process_table_new(struct ledger *ledger, const struct mono_clock *clock,
+    const struct enrich_ask *ask, const char *host_id)
+{
+	struct process_table *t = calloc(1, sizeof(*t));
+	struct ledger_stage *stage;
+
+	if (t == NULL)
+		return NULL;
+	t->pool = calloc(PROCESS_LIMIT, sizeof(*t->pool));
+	t->hash = malloc(PROCESS_HASH * sizeof(*t->hash));
+	if (t->pool == NULL || t->hash == NULL) {
+		process_table_free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(t->hash, 0xff, PROCESS_HASH * sizeof(*t->hash));
+	t->ask = ask;
+	t->clock = clock;
+	t->seed = (uint32_t)hash_key_random().k0;
+	t->free = PROCESS_NIL;
+	t->dead = t->living = t->open =
+	    (struct process_list){ PROCESS_NIL, PROCESS_NIL };
+	t->budget.limit = PROGRAM_LIMIT;
+	(void)snprintf(t->host_id, sizeof(t->host_id), "%s", host_id);
+	stage = ledger_stage(ledger, "enrich.process");
+	t->forks = ledger_noted(stage, "forks");
+	t->execs = ledger_noted(stage, "execs");
+	t->exits = ledger_noted(stage, "exits");
+	t->evicted = ledger_noted(stage, "dead_evicted_early");
+	t->evicted_live = ledger_noted(stage, "living_evicted");
+	t->orphan_execs = ledger_noted(stage, "execs_without_record");
+	t->scans = ledger_noted(stage, "scans");
+	t->asked = ledger_noted(stage, "proc_asked");
+	t->late_answers = ledger_noted(stage, "proc_answers_late");
+	t->unknown = ledger_noted(stage, "events_without_owner");
+	return t;
+}
+
+static void
+drop_texts(struct process_table *t, struct process *p)
+{
+	program_unref(&t->budget, p->program);
+	process_entry_unref(t, p->entry);
+	p->program = NULL;
+	p->entry = NULL;
+}
+
+void
+process_table_free(struct process_table *t)
+{
+	uint32_t i;
+
+	if (t == NULL)
+		return;
+	for (i = 0; t->pool != NULL && i < t->fresh; i++)
+		if (t->pool[i].seq != 0)
+			drop_texts(t, &t->pool[i]);
+	free(t->pool);
+	free(t->hash);
+	free(t);
+}
+
+size_t
+process_count(const struct process_table *t)
+{
+	return t->n_used;
+}
+
+struct program_budget *
+process_budget(struct process_table *t)
+{
+	return &t->budget;
+}
+
+static void
+unchain(struct process_table *t, struct process *p)
+{
+	uint32_t *at = &t->hash[hash_pid(t, p->pid)];
+
+	while (*at != p->index)
+		at = &t->pool[*at].chain;
+	*at = p->chain;
+}
+
+static void
+drop(struct process_table *t, struct process *p)
+{
+	unchain(t, p);
+	list_remove(t, p->exit_ns != 0 ? &t->dead : &t->living, p);
+	process_close(t, p);
+	drop_texts(t, p);
+	t->n_used--;
+	p->seq = 0;
+	p->next = t->free;
+	t->free = p->index;
+}
+
+static struct process *
+take_free(struct process_table *t)
+{
+	struct process *p;
+	uint32_t i;
+
+	if (t->free == PROCESS_NIL && t->fresh == PROCESS_LIMIT) {
+		if (t->dead.head != PROCESS_NIL) {
+			ledger_add(t->evicted, 1);
+			drop(t, &t->pool[t->dead.head]);
+		} else {
+			ledger_add(t->evicted_live, 1);
+			drop(t, &t->pool[t->living.head]);
+		}
+	}
+	if (t->free != PROCESS_NIL) {
+		i = t->free;
+		t->free = t->pool[i].next;
+	} else
+		i = t->fresh++;
+	p = &t->pool[i];
+	memset(p, 0, sizeof(*p));
+	p->index = i;
+	return p;
+}
+
+struct process *
+process_first(struct process_table *t, uint32_t pid)
+{
+	uint32_t i = t->hash[hash_pid(t, pid)];
+
+	while (i != PROCESS_NIL && t->pool[i].pid != pid)
+		i = t->pool[i].chain;
+	return i == PROCESS_NIL ? NULL : &t->pool[i];
+}
+
+struct process *
+process_older(struct process_table *t, const struct process *p)
+{
+	uint32_t i = p->chain;
+
+	while (i != PROCESS_NIL && t->pool[i].pid != p->pid)
+		i = t->pool[i].chain;
+	return i == PROCESS_NIL ? NULL : &t->pool[i];
+}
+
+void
+process_end(struct process_table *t, struct process *p, int64_t exit_ns)
+{
+	list_remove(t, &t->living, p);
+	p->exit_ns = exit_ns > p->start_ns ? exit_ns : p->start_ns;
+	if (p->exit_ns == 0)
+		p->exit_ns = 1;
+	list_append(t, &t->dead, p);
+}
+
+struct process *
+process_make(struct process_table *t, uint32_t pid, int64_t start_ns)
+{
+	struct process *older = process_first(t, pid), *p;
+	uint32_t *head;
+
+	if (older != NULL && older->exit_ns == 0)
+		process_end(t, older, start_ns);
+	p = take_free(t);
+	p->seq = ++t->next_seq;
+	p->pid = pid;
+	p->start_ns = start_ns;
+	p->start = process_to_wall(t, start_ns);
+	head = &t->hash[hash_pid(t, pid)];
+	p->chain = *head;
+	*head = p->index;
+	list_append(t, &t->living, p);
+	t->n_used++;
+	return p;
+}
+
+struct process_ref
+process_refer(const struct process *p)
+{
+	return (struct process_ref){ p->index, p->seq };
+}
+
+struct process *
+process_get(struct process_table *t, struct process_ref ref)
+{
+	if (ref.seq == 0 || ref.index >= t->fresh ||
+	    t->pool[ref.index].seq != ref.seq)
+		return NULL;
+	return &t->pool[ref.index];
+}
+
+struct process *
+process_newest(struct process_table *t, uint32_t pid)
+{
+	struct process *p = process_first(t, pid);
+
+	return p != NULL && p->exit_ns == 0 ? p : NULL;
+}
+
+void
+process_set_program(struct process_table *t, struct process *p,
+    struct program *program, uint32_t epoch)
+{
+	program_unref(&t->budget, p->program);
+	p->program = program;
+	p->program_epoch = epoch;
+}
+
+void
+process_link_parent(struct process_table *t, struct process *p,
+    struct process *parent)
+{
+	p->ppid = parent->pid;
+	p->parent = process_refer(parent);
+	p->parent_epoch = parent->execs;
+	if (p->program == NULL)
+		process_set_program(t, p, program_ref(parent->program), 0);
+	p->euid = parent->euid;
+	p->uid_known = parent->uid_known;
+	/* A parent whose exec records have all been seen will not turn out
+	 * to have been something else at this fork. */
+	if (parent->role == PROCESS_CONTAINER ||
+	    (parent->role != PROCESS_UNKNOWN &&
+	    parent->paired == parent->execs))
+		process_inherit(p, parent, parent->execs);
+	else
+		process_open(t, p);
+}
+
+void
+process_on_fork(struct process_table *t, struct wall when, uint32_t parent,
+    uint32_t child)
+{
+	struct process *pp = process_newest(t, parent), *p;
+	struct process_ref ref = { 0 };
+
+	ledger_add(t->forks, 1);
+	if (pp != NULL)
+		ref = process_refer(pp);
+	p = process_make(t, child, process_to_mono(t, when));
+	p->start_known = true;
+	p->ppid = parent;
+	/* Making room may have taken the parent. */
+	pp = process_get(t, ref);
+	if (pp != NULL)
+		process_link_parent(t, p, pp);
+	else
+		process_open(t, p);
+}
+
+void
+process_on_exec(struct process_table *t, struct wall when, uint32_t pid)
+{
+	struct process *p = process_first(t, pid);
+	int64_t ns = process_to_mono(t, when);
+
+	ledger_add(t->execs, 1);
+	if (p == NULL) {
+		p = process_make(t, pid, ns);
+		process_open(t, p);
+	} else if (p->exit_ns != 0) {
+		/* The first thread had gone; another one that executes
+		 * takes its pid. */
+		list_remove(t, &t->dead, p);
+		p->exit_ns = 0;
+		list_append(t, &t->living, p);
+	}
+	p->exec_ns[p->execs % PROCESS_EXECS] = ns;
+	p->execs++;
+}
+
+void
+process_on_exit(struct process_table *t, struct wall when, uint32_t pid)
+{
+	struct process *p = process_newest(t, pid);
+
+	ledger_add(t->exits, 1);
+	if (p != NULL)
+		process_end(t, p, process_to_mono(t, when));
+}
+
+void
+process_on_uid(struct process_table *t, uint32_t pid, uint32_t euid)
+{
+	struct process *p = process_newest(t, pid);
+
+	if (p != NULL) {
+		p->euid = euid;
+		p->uid_known = true;
+	}
+}
+
+/* Nobody waits any longer for the records of these execs: let the children
+ * have what the parent is. */
+static void
+settle_old(struct process_table *t, int64_t now)
+{
+	struct process *p;
+	unsigned work;
+
+	for (work = 0; work < TICK_WORK && t->open.head != PROCESS_NIL;
+	    work++) {
+		p = &t->pool[t->open.head];
+		if (now - p->start_ns < SETTLE_NS)
+			return;
+		process_close(t, p);
+		(void)process_settle_quietly(t, p, 0);
+	}
+}
+
+void
+process_tick(struct process_table *t, struct mono now)
+{
+	struct process *p;
+	unsigned work;
+
+	for (work = 0; work < TICK_WORK && t->dead.head != PROCESS_NIL;
+	    work++) {
+		p = &t->pool[t->dead.head];
+		if (now.ns - p->exit_ns < PROCESS_KEEP_NS)
+			break;
+		drop(t, p);
+	}
+	settle_old(t, now.ns);
+	if (t->in_flight > 0 && now.ns - t->flight_ns > 5 * MONO_S)
+		t->in_flight = 0;
+}
+
+/*
+ * Of the generations that may have lived at that time the one with the same
+ * parent; else one that had begun by then; else the newest.
+ */
+struct process *
+process_at(struct process_table *t, uint32_t pid, uint32_t ppid,
+    struct wall when)
+{
+	int64_t at = process_to_mono(t, when);
+	struct process *p, *best = NULL;
+	int score, best_score = -1;
+
+	for (p = process_first(t, pid); p != NULL; p = process_older(t, p)) {
+		if (p->start_known && p->start_ns > at + PROCESS_LATE_NS)
+			continue;
+		if (p->exit_ns != 0 && p->exit_ns < at - PROCESS_EARLY_NS)
+			break;
+		score = (ppid != 0 && p->ppid == ppid ? 2 : 0) +
+		    (p->start_ns <= at ? 1 : 0);
+		if (score > best_score) {
+			best = p;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+struct process *
+process_seen(struct process_table *t, uint32_t pid, uint32_t ppid,
+    struct wall when)
+{
+	struct process *p = process_at(t, pid, ppid, when), *parent;
+	struct process_ref ref = { 0 };
+
+	if (p != NULL)
+		return p;
+	parent = ppid == 0 ? NULL : process_at(t, ppid, 0, when);
+	if (parent != NULL)
+		ref = process_refer(parent);
+	/* The pid lives on as somebody else: who it was then is lost. */
+	if (process_newest(t, pid) != NULL)
+		return NULL;
+	p = process_make(t, pid, process_to_mono(t, when));
+	p->ppid = ppid;
+	parent = process_get(t, ref);
+	if (parent != NULL)
+		process_link_parent(t, p, parent);
+	return p;
+}
+
+struct program *
+process_program(struct process_table *t, struct process *p)
+{
+	struct process *parent;
+
+	if (p->program_epoch > 0)
+		return p->program;
+	/* What the parent executed before the fork may have become known
+	 * after it. */
+	parent = process_get(t, p->parent);
+	if (parent != NULL && parent->program != NULL &&
+	    parent->program_epoch <= p->parent_epoch &&
+	    parent->program != p->program)
+		process_set_program(t, p, program_ref(parent->program), 0);
+	return p->program;
+}
+
+const char *
+process_entity(struct process_table *t, struct process *p)
+{
+	char pid[16], start[24];
+	const char *parts[3] = { t->host_id, pid, start };
+
+	if (p->entity[0] != '\0')
+		return p->entity;
+	(void)snprintf(pid, sizeof(pid), "%u", p->pid);
+	/* In hundredths of a second since boot, as /proc/PID/stat has it, so
+	 * that both ways of learning a start give one id. */
+	(void)snprintf(start, sizeof(start), "%lld",
+	    (long long)(p->start_ns / (10 * MONO_MS)));
+	hash_id(p->entity, parts, 3);
+	return p->entity;
+}
+
+const char *
+process_method_name(enum process_method m)
+{
+	static const char *const names[] = { "none", "host", "runtime",
+		"parent", "cgroup", "docker" };
+
+	return names[m];
+}
+
+const char *
+process_confidence_name(enum process_confidence c)
+{
+	static const char *const names[] = { "none", "low", "medium", "high" };
+
+	return names[c];
+}

@@ -1,0 +1,249 @@
+/* What /proc says: the scan at start and after a loss, and single answers. */
+
+#include <string.h>
+
+#include "enrich/process_private.h"
+#include "enrich/procfile.h"
+
+/* /proc counts in hundredths of a second; the connector's stamp is taken a
+ * little after the start that /proc shows. */
+#define SAME_START_NS	(60 * MONO_MS)
+#define ANSWER_ARGS	64
+
+static void
+ask_scan(struct process_table *t)
+{
+	t->scanning = true;
+	t->scan_again = false;
+	t->scan++;
+	t->scan_ns = mono_now(t->clock).ns;
+	ledger_add(t->scans, 1);
+	if (t->ask != NULL && t->ask->proc_scan != NULL)
+		t->ask->proc_scan(t->ask->ctx);
+	else
+		t->scanning = false;
+}
+
+void
+process_scan(struct process_table *t)
+{
+	if (t->scanning)
+		t->scan_again = true;
+	else
+		ask_scan(t);
+}
+
+void
+process_on_loss(struct process_table *t)
+{
+	process_scan(t);
+}
+
+static const char *
+text(char *room, size_t size, const char *from, size_t len)
+{
+	if (from == NULL)
+		len = 0;
+	if (len >= size)
+		len = size - 1;
+	if (len > 0)
+		memcpy(room, from, len);
+	room[len] = '\0';
+	return room;
+}
+
+static void
+learn_program(struct process_table *t, struct process *p,
+    const struct process_proc_answer *a, const struct procfile_stat *s)
+{
+	struct event_str args[ANSWER_ARGS];
+	char exe[PROGRAM_BYTES];
+	size_t n;
+
+	if (p->program_epoch != 0)
+		return;
+	n = a->cmdline == NULL ? 0 : procfile_cmdline(a->cmdline,
+	    a->cmdline_len, args, ANSWER_ARGS);
+	process_set_program(t, p, program_new(&t->budget,
+	    text(exe, sizeof(exe), a->exe, a->exe_len),
+	    a->exe_len == 0 ? s->comm : "", args, n),
+	    p->paired > 0 ? p->paired : 1);
+	if (p->program == NULL)
+		p->program_epoch = 0;
+}
+
+/* The generation that the answer is about, made in a scan; NULL: the answer
+ * is about one that is gone. */
+static struct process *
+match(struct process_table *t, const struct procfile_stat *s)
+{
+	int64_t start = (int64_t)(s->start_ticks * (10 * MONO_MS));
+	struct process *p = process_first(t, s->pid), *parent;
+
+	if (p != NULL && !p->start_known) {
+		/* First heard of in the middle of its life. */
+		if (p->start_ns < start)
+			return NULL;
+		p->start_ns = start;
+		p->start = process_to_wall(t, start);
+		p->start_known = true;
+		p->entity[0] = '\0';
+		return p;
+	}
+	if (p != NULL && (p->start_ns < start ? start - p->start_ns :
+	    p->start_ns - start) <= SAME_START_NS)
+		return p->exit_ns == 0 ? p : NULL;
+	if (p != NULL && p->start_ns > start)
+		return NULL;
+	if (!t->scanning)
+		return NULL;
+	p = process_make(t, s->pid, start);
+	p->start_known = true;
+	p->ppid = s->ppid;
+	parent = process_newest(t, s->ppid);
+	if (parent != NULL && parent != p) {
+		p->parent = process_refer(parent);
+		p->parent_epoch = parent->execs;
+	}
+	return p;
+}
+
+static bool
+is_stage(const struct procfile_stat *s, const char *exe)
+{
+	/* "runc:[2:INIT]", in the container's cgroup already. */
+	return strncmp(s->comm, "runc:[", 6) == 0 &&
+	    (identity_is_runtime_path(exe) || strncmp(exe, "/memfd:", 7) == 0);
+}
+
+static void
+learn_owner(struct process_table *t, struct process *p,
+    const struct process_proc_answer *a, const struct procfile_stat *s)
+{
+	char exe[256];
+	uint8_t id[32];
+	int found;
+
+	if (p->role != PROCESS_UNKNOWN || a->cgroup == NULL)
+		return;
+	found = identity_read_cgroup(a->cgroup, a->cgroup_len, id);
+	/* An exiting task has left its cgroups: only finding one counts. */
+	if (found < 0 || (found == 0 && s->exiting)) {
+		p->refused = true;
+		return;
+	}
+	if (found == 0 && t->scanning) {
+		/* Its parent may be a container's: see at the end. */
+		p->tentative = true;
+		return;
+	}
+	if (found == 0) {
+		struct process *parent = process_get(t, p->parent);
+
+		if (parent != NULL && parent->role == PROCESS_CONTAINER) {
+			process_inherit(p, parent, p->parent_epoch);
+			p->confidence = PROCESS_MEDIUM;
+		} else {
+			process_become(t, p, PROCESS_HOST, 0);
+			p->method = PROCESS_BY_HOST;
+			p->confidence = PROCESS_HIGH;
+		}
+		process_close(t, p);
+		return;
+	}
+	process_become(t, p, is_stage(s, text(exe, sizeof(exe), a->exe,
+	    a->exe_len)) ? PROCESS_STAGE : PROCESS_CONTAINER, 0);
+	memcpy(p->id, id, sizeof(p->id));
+	p->method = PROCESS_BY_CGROUP;
+	p->confidence = PROCESS_HIGH;
+}
+
+void
+process_on_proc(struct process_table *t, uint32_t pid,
+    const struct process_proc_answer *a)
+{
+	struct procfile_stat s;
+	struct process *p = process_newest(t, pid);
+	uint32_t ruid, euid, vpid;
+
+	if (p != NULL && p->asked && t->in_flight > 0)
+		t->in_flight--;
+	if (a->gone || a->stat == NULL ||
+	    procfile_stat(a->stat, a->stat_len, &s) != 0 || s.pid != pid) {
+		if (p != NULL && p->asked)
+			p->refused = true;
+		ledger_add(t->late_answers, 1);
+		return;
+	}
+	p = match(t, &s);
+	if (p == NULL) {
+		ledger_add(t->late_answers, 1);
+		p = process_newest(t, pid);
+		if (p != NULL && p->asked)
+			p->refused = true;
+		return;
+	}
+	if (a->status != NULL && procfile_status(a->status, a->status_len,
+	    &ruid, &euid, &vpid) == 0) {
+		p->euid = euid;
+		p->vpid = vpid;
+		p->uid_known = true;
+	}
+	p->scan = t->scan;
+	learn_program(t, p, a, &s);
+	learn_owner(t, p, a, &s);
+}
+
+/* The host's by its cgroup, unless its parent is a container's: it has moved
+ * itself out. */
+static void
+conclude(struct process_table *t, struct process *p, unsigned depth)
+{
+	struct process *parent;
+
+	if (p->role != PROCESS_UNKNOWN || !p->tentative)
+		return;
+	parent = process_get(t, p->parent);
+	if (parent == NULL && p->ppid != 0) {
+		parent = process_newest(t, p->ppid);
+		if (parent != NULL && parent != p) {
+			p->parent = process_refer(parent);
+			p->parent_epoch = parent->execs;
+		}
+	}
+	if (parent != NULL && depth < 64)
+		conclude(t, parent, depth + 1);
+	p->tentative = false;
+	if (parent != NULL && parent->role == PROCESS_CONTAINER) {
+		process_inherit(p, parent, p->parent_epoch);
+		p->confidence = PROCESS_MEDIUM;
+		process_close(t, p);
+		return;
+	}
+	process_become(t, p, PROCESS_HOST, 0);
+	p->method = PROCESS_BY_HOST;
+	p->confidence = PROCESS_HIGH;
+}
+
+void
+process_on_scan_end(struct process_table *t)
+{
+	struct process *p;
+	uint32_t i;
+
+	for (i = 0; i < t->fresh; i++) {
+		p = &t->pool[i];
+		if (p->seq == 0)
+			continue;
+		if (p->tentative)
+			conclude(t, p, 0);
+		/* It was there before, and the scan did not meet it: its
+		 * exit was lost. */
+		if (p->exit_ns == 0 && p->scan != t->scan &&
+		    p->start_ns < t->scan_ns - SAME_START_NS)
+			process_end(t, p, t->scan_ns);
+	}
+	t->scanning = false;
+	if (t->scan_again)
+		ask_scan(t);
+}
