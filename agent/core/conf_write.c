@@ -198,14 +198,15 @@ put_mdoc(const struct conf_key *k, struct buf *out)
 	buf_printf(out, ".It Cm %s\n", k->name);
 	put_mdoc_text(out, k->help);
 	buf_init(&text, 0);
+	buf_add_str(&text, "Value: ");
 	conf_value_expect(k, &text);
-	buf_add_str(out, "Value: ");
+	buf_add_char(&text, ';');
 	put_mdoc_text(out, buf_text(&text));
 	buf_reset(&text);
 	put_preset(k, &text);
-	buf_add_str(out, "(default\n.Cm ");
+	buf_add_str(out, "default\n.Cm ");
 	put_mdoc_arg(out, buf_text(&text));
-	buf_add_str(out, " ) .\n");
+	buf_add_str(out, " .\n");
 	buf_fini(&text);
 }
 
