@@ -378,6 +378,17 @@ load_section(struct load *l, const struct conf_node *map)
 }
 
 static void
+no_value(struct load *l, const struct conf_node *n)
+{
+	begin_error(l, n);
+	buf_printf(l->errors, "%s: expected a value for ", OUTPUTS);
+	quote(l->errors, n->key->text);
+	buf_add_str(l->errors, ", not ");
+	describe(l->errors, n);
+	end_error(l);
+}
+
+static void
 load_entry(struct load *l, const struct conf_node *map, struct conf_entry *e)
 {
 	struct conf_pair *pair;
@@ -394,7 +405,7 @@ load_entry(struct load *l, const struct conf_node *map, struct conf_entry *e)
 		if (n->bad || n->key->bad || is_repeated(l, map, n))
 			continue;
 		if (n->type != CONF_NODE_SCALAR || conf_node_is_null(n)) {
-			wrong_kind(l, n, n->key->text, "a value");
+			no_value(l, n);
 			continue;
 		}
 		pair = &e->pairs[e->n++];

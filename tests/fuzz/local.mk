@@ -12,3 +12,7 @@ endif
 
 sh_tests += %D%/replay.sh
 EXTRA_DIST += %D%/corpus
+fuzz_targets += %D%/fuzz_conf
+%C%_fuzz_conf_LDADD = $(FUZZ_LIBS)
+fuzz_targets += %D%/fuzz_json
+%C%_fuzz_json_LDADD = $(FUZZ_LIBS)

@@ -364,8 +364,8 @@ wrong_kinds_are_answered(void **state)
 	    "1:10: outputs: expected a list of mappings, not a mapping\n");
 	assert_errors(w, "outputs:\n- file\n- type: a\n  x: [1]\n  y:\n",
 	    "2:3: outputs: expected a mapping, not \"file\"\n"
-	    "4:6: x: expected a value, not a list\n"
-	    "5:5: y: expected a value, not nothing\n");
+	    "4:6: outputs: expected a value for \"x\", not a list\n"
+	    "5:5: outputs: expected a value for \"y\", not nothing\n");
 	assert_errors(w, "{[a]: b}\n",
 	    "1:2: expected a name, not a list or mapping\n");
 }
