@@ -72,6 +72,33 @@ is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+#define EACH(byte)	(UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether a byte of the word is below n (at most 0x80). */
+static inline bool
+has_less(uint64_t word, uint8_t n)
+{
+	return ((word - EACH(n)) & ~word & EACH(0x80)) != 0;
+}
+
+/* Skips plain bytes, eight at a time as long as all eight are. */
+static inline const uint8_t *
+skip_plain(const uint8_t *p, const uint8_t *end)
+{
+	uint64_t word;
+
+	for (; end - p >= 8; p += 8) {
+		memcpy(&word, p, sizeof(word));
+		if ((word & EACH(0x80)) != 0 || has_less(word, 0x20) ||
+		    has_less(word ^ EACH('"'), 1) ||
+		    has_less(word ^ EACH('\\'), 1))
+			break;
+	}
+	while (p < end && is_plain(*p))
+		p++;
+	return p;
+}
+
 /* The string with its quotes: runs of good bytes are copied whole. */
 static void
 write_string(struct buf *out, const char *s, size_t len)
@@ -80,11 +107,7 @@ write_string(struct buf *out, const char *s, size_t len)
 	size_t n;
 
 	buf_add_char(out, '"');
-	while (p < end) {
-		if (is_plain(*p)) {
-			p++;
-			continue;
-		}
+	while ((p = skip_plain(p, end)) < end) {
 		n = *p < 0x80 ? 0 : utf8_size(p, (size_t)(end - p));
 		if (n != 0) {
 			p += n;

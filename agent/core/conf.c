@@ -39,7 +39,7 @@ static void
 begin_error(struct load *l, const struct conf_node *at)
 {
 	l->failed = true;
-	conf_node_place(at, l->file, l->errors);
+	conf_yaml_place(at, l->file, l->errors);
 }
 
 static void
@@ -75,7 +75,7 @@ describe(struct buf *out, const struct conf_node *n)
 		buf_add_str(out, "a list");
 	else if (n->type == CONF_NODE_MAP)
 		buf_add_str(out, "a mapping");
-	else if (conf_node_is_null(n))
+	else if (conf_yaml_is_null(n))
 		buf_add_str(out, "nothing");
 	else
 		quote(out, n->text);
@@ -312,7 +312,7 @@ set_list(struct load *l, const struct conf_key *k, const struct conf_node *n,
 {
 	struct conf_list made = { 0 };
 
-	if (n->type != CONF_NODE_LIST && !conf_node_is_null(n)) {
+	if (n->type != CONF_NODE_LIST && !conf_yaml_is_null(n)) {
 		wrong_value(l, k, n);
 		return;
 	}
@@ -325,7 +325,7 @@ set_list(struct load *l, const struct conf_key *k, const struct conf_node *n,
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next) {
 		if (c->bad)
 			continue;
-		if (c->type != CONF_NODE_SCALAR || conf_node_is_null(c))
+		if (c->type != CONF_NODE_SCALAR || conf_yaml_is_null(c))
 			wrong_kind(l, c, k->name, "a list of texts");
 		else
 			made.items[made.n++] = (char *)(uintptr_t)c->text;
@@ -345,7 +345,7 @@ set_value(struct load *l, const struct conf_key *k, const struct conf_node *n,
 		set_list(l, k, n, member);
 		return;
 	}
-	err = n->type != CONF_NODE_SCALAR || conf_node_is_null(n) ? -EINVAL :
+	err = n->type != CONF_NODE_SCALAR || conf_yaml_is_null(n) ? -EINVAL :
 	    conf_value_set(k, n->text, l->arena, member);
 	if (err == -ENOMEM)
 		no_memory(l);
@@ -360,7 +360,7 @@ load_section(struct load *l, const struct conf_node *map)
 	const struct conf_key *k;
 	void *member;
 
-	if (conf_node_is_null(map) || map->bad)
+	if (conf_yaml_is_null(map) || map->bad)
 		return;
 	if (map->type != CONF_NODE_MAP) {
 		wrong_kind(l, map, section, "a mapping of keys to values");
@@ -404,7 +404,7 @@ load_entry(struct load *l, const struct conf_node *map, struct conf_entry *e)
 	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
 		if (n->bad || n->key->bad || is_repeated(l, map, n))
 			continue;
-		if (n->type != CONF_NODE_SCALAR || conf_node_is_null(n)) {
+		if (n->type != CONF_NODE_SCALAR || conf_yaml_is_null(n)) {
 			no_value(l, n);
 			continue;
 		}
@@ -421,7 +421,7 @@ load_outputs(struct load *l, const struct conf_node *list)
 {
 	struct conf *c = l->conf;
 
-	if (conf_node_is_null(list) || list->bad)
+	if (conf_yaml_is_null(list) || list->bad)
 		return;
 	if (list->type != CONF_NODE_LIST) {
 		wrong_kind(l, list, OUTPUTS, "a list of mappings");
@@ -446,7 +446,7 @@ load_outputs(struct load *l, const struct conf_node *list)
 static void
 load_root(struct load *l, const struct conf_node *root)
 {
-	if (root == NULL || conf_node_is_null(root))
+	if (root == NULL || conf_yaml_is_null(root))
 		return;
 	if (root->type != CONF_NODE_MAP) {
 		wrong_kind(l, root, NULL, "a mapping of sections");

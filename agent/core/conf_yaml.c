@@ -25,7 +25,7 @@ struct reader {
 };
 
 bool
-conf_node_is_null(const struct conf_node *n)
+conf_yaml_is_null(const struct conf_node *n)
 {
 	return n->type == CONF_NODE_SCALAR && n->plain &&
 	    (n->text[0] == '\0' || strcmp(n->text, "~") == 0 ||
@@ -39,7 +39,7 @@ place(const char *name, size_t line, size_t column, struct buf *errors)
 }
 
 void
-conf_node_place(const struct conf_node *n, const char *name,
+conf_yaml_place(const struct conf_node *n, const char *name,
     struct buf *errors)
 {
 	place(name, n->line, n->column, errors);

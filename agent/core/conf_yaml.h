@@ -37,9 +37,9 @@ int conf_yaml_read(const char *name, const char *text, size_t len,
     struct arena *, struct buf *errors, struct conf_node **root);
 
 /* A plain scalar that means nothing: empty, ~ or null. */
-bool conf_node_is_null(const struct conf_node *);
+bool conf_yaml_is_null(const struct conf_node *);
 /* Begins an error line: "NAME:LINE:COLUMN: ". */
-void conf_node_place(const struct conf_node *, const char *name,
+void conf_yaml_place(const struct conf_node *, const char *name,
     struct buf *errors);
 
 #endif

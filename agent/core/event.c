@@ -501,6 +501,27 @@ event_has(const struct event *e, enum field_id id)
 	return e->values[e->at[id] - 1].missing ? EVENT_MISSING : EVENT_SET;
 }
 
+size_t
+event_fields(const struct event *e, enum field_id ids[FIELD_COUNT])
+{
+	size_t n = 0;
+	uint64_t eight;
+
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		/* Most are absent: skip eight at a time. */
+		if (i % 8 == 0 && i + 8 <= FIELD_COUNT) {
+			memcpy(&eight, e->at + i, sizeof(eight));
+			if (eight == 0) {
+				i += 7;
+				continue;
+			}
+		}
+		if (e->at[i] != 0)
+			ids[n++] = (enum field_id)i;
+	}
+	return n;
+}
+
 const char *
 event_str(const struct event *e, enum field_id id)
 {

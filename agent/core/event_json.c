@@ -1,8 +1,11 @@
 /*
  * The table is sorted by name, so the fields of one object stand together:
  * from one field to the next the writer closes the objects that the two
- * names do not share and opens the new ones.
+ * names do not share and opens the new ones. Names of the table need no
+ * escapes, so all that stands between two values is put together here and
+ * appended at once; json_writer writes the values.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -12,7 +15,7 @@
 /* No field of the table: the names of those that are missing. */
 #define MISSING_NAME	"tallyman.missing"
 
-/* Length of the objects that both names are in, up to the last dot. */
+/* Length of the path of the objects that both are in, up to its last dot. */
 static size_t
 shared_path(const char *a, const char *b)
 {
@@ -24,28 +27,49 @@ shared_path(const char *a, const char *b)
 	return last;
 }
 
+/* What goes between two values. */
+struct glue {
+	char	text[512];
+	size_t	len;
+};
+
 static void
-leave(struct json_writer *w, const char *path)
+add(struct glue *g, const char *text, size_t len)
 {
-	while ((path = strchr(path, '.')) != NULL) {
-		json_close(w, '}');
-		path++;
-	}
+	assert(len <= sizeof(g->text) - g->len);
+	memcpy(g->text + g->len, text, len);
+	g->len += len;
+}
+
+/* A bracket for each dot. */
+static void
+leave(struct glue *g, const char *path)
+{
+	for (; *path != '\0'; path++)
+		if (*path == '.')
+			add(g, "}", 1);
 }
 
 /* From the field that was written last to this one's key. */
 static void
-enter(struct json_writer *w, const char **at, const char *name)
+enter(struct buf *out, const char **at, const char *name)
 {
 	size_t shared = shared_path(*at, name);
 	const char *part = name + shared, *dot;
+	struct glue g;
 
-	leave(w, *at + shared);
+	g.len = 0;		/* the text needs no zeros */
+	leave(&g, *at + shared);
+	if (**at != '\0')
+		add(&g, ",", 1);
+	add(&g, "\"", 1);
 	for (; (dot = strchr(part, '.')) != NULL; part = dot + 1) {
-		json_key(w, part, (size_t)(dot - part));
-		json_open(w, '{');
+		add(&g, part, (size_t)(dot - part));
+		add(&g, "\":{\"", 4);
 	}
-	json_key_str(w, part);
+	add(&g, part, strlen(part));
+	add(&g, "\":", 2);
+	buf_add(out, g.text, g.len);
 	*at = name;
 }
 
@@ -117,50 +141,68 @@ write_value(struct json_writer *w, const struct event_value *v)
 }
 
 static void
-write_missing(struct json_writer *w, const struct event *e)
+write_field(struct buf *out, const char **at, const struct event_value *v)
 {
-	json_open(w, '[');
-	for (size_t i = 0; i < FIELD_COUNT; i++)
-		if (event_has(e, (enum field_id)i) == EVENT_MISSING)
-			json_put_cstr(w, field_table[i].name);
-	json_close(w, ']');
+	struct json_writer w;
+
+	enter(out, at, field_table[v->field].name);
+	json_writer_init(&w, out);
+	write_value(&w, v);
 }
 
-static bool
-has_missing(const struct event *e)
+static void
+write_missing(struct buf *out, const char **at, const struct event *e,
+    const enum field_id *ids, size_t n)
 {
-	for (size_t i = 0; i < FIELD_COUNT; i++)
-		if (event_has(e, (enum field_id)i) == EVENT_MISSING)
-			return true;
-	return false;
+	struct json_writer w;
+
+	enter(out, at, MISSING_NAME);
+	json_writer_init(&w, out);
+	json_open(&w, '[');
+	for (size_t i = 0; i < n; i++)
+		if (event_get(e, ids[i]) == NULL)
+			json_put_cstr(&w, field_table[ids[i]].name);
+	json_close(&w, ']');
+}
+
+static void
+write_fields(struct buf *out, const char **at, const struct event *e)
+{
+	enum field_id ids[FIELD_COUNT];
+	size_t n = event_fields(e, ids);
+	bool missing = false, written = false;
+
+	for (size_t i = 0; i < n; i++)
+		missing |= event_get(e, ids[i]) == NULL;
+	for (size_t i = 0; i < n; i++) {
+		const struct event_value *v = event_get(e, ids[i]);
+
+		if (v == NULL)
+			continue;
+		if (missing && !written &&
+		    strcmp(field_table[ids[i]].name, MISSING_NAME) > 0) {
+			write_missing(out, at, e, ids, n);
+			written = true;
+		}
+		write_field(out, at, v);
+	}
+	if (missing && !written)
+		write_missing(out, at, e, ids, n);
 }
 
 int
 event_write_json(const struct event *e, struct buf *out)
 {
-	bool owed = has_missing(e);
+	struct glue end;
 	size_t before = out->len;
-	const struct event_value *v;
-	struct json_writer w;
 	const char *at = "";
 
-	json_writer_init(&w, out);
-	json_open(&w, '{');
-	for (size_t i = 0; i <= FIELD_COUNT; i++) {
-		v = i == FIELD_COUNT ? NULL : event_get(e, (enum field_id)i);
-		if (owed && (i == FIELD_COUNT || (v != NULL &&
-		    strcmp(field_table[i].name, MISSING_NAME) > 0))) {
-			enter(&w, &at, MISSING_NAME);
-			write_missing(&w, e);
-			owed = false;
-		}
-		if (v != NULL) {
-			enter(&w, &at, field_table[i].name);
-			write_value(&w, v);
-		}
-	}
-	leave(&w, at);
-	json_close(&w, '}');
+	buf_add_char(out, '{');
+	write_fields(out, &at, e);
+	end.len = 0;
+	leave(&end, at);
+	add(&end, "}", 1);
+	buf_add(out, end.text, end.len);
 	if (buf_ok(out))
 		return 0;
 	if (out->len > before) {

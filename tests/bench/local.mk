@@ -1,1 +1,3 @@
 # One line per script: bench_scripts += %D%/x.sh
+bench_scripts += %D%/event.sh
+check_helpers += %D%/bench_event

@@ -162,6 +162,24 @@ absent_missing_set(void **state)
 }
 
 static void
+lists_its_fields_in_table_order(void **state)
+{
+	struct event *e = event_new(EVENT_PROCESS, june);
+	enum field_id ids[FIELD_COUNT];
+
+	(void)state;
+	event_set_cstr(e, FIELD_USER_NAME, "u");
+	event_set_missing(e, FIELD_CONTAINER_ID);
+	event_set_cstr(e, FIELD_USER_TARGET_ID, "t");
+	assert_int_equal(event_fields(e, ids), 6);
+	assert_memory_equal(ids, ((enum field_id[]){ FIELD_TIMESTAMP,
+	    FIELD_CONTAINER_ID, FIELD_DATA_STREAM_DATASET,
+	    FIELD_EVENT_DATASET, FIELD_USER_NAME, FIELD_USER_TARGET_ID }),
+	    6 * sizeof(ids[0]));
+	event_unref(e);
+}
+
+static void
 setters_copy_and_replace(void **state)
 {
 	struct event *e = event_new(EVENT_PROCESS, june);
@@ -695,6 +713,7 @@ main(void)
 		cmocka_unit_test(fields_are_found_by_both_names),
 		cmocka_unit_test(a_new_event_knows_what_it_is),
 		cmocka_unit_test(absent_missing_set),
+		cmocka_unit_test(lists_its_fields_in_table_order),
 		cmocka_unit_test(setters_copy_and_replace),
 		cmocka_unit_test(lists_grow),
 		cmocka_unit_test(lists_end_at_4096),

@@ -333,6 +333,39 @@ escapes(void **state)
 	buf_fini(&b);
 }
 
+/* Every byte at every place of a text that is handled by the word. */
+static void
+no_byte_slips_through_in_a_long_text(void **state)
+{
+	struct json_writer w;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 0);
+	for (int c = 0; c < 256; c++)
+		for (size_t at = 0; at < 19; at++) {
+			char text[] = "an ordinary text 12", expected[32];
+			struct json_doc *d;
+			const char *got;
+			size_t len, n = c < 0x80 ? 1 : 3;
+
+			text[at] = (char)c;
+			memcpy(expected, text, at);
+			memcpy(expected + at, c < 0x80 ? &text[at] :
+			    "\xef\xbf\xbd", n);
+			memcpy(expected + at + n, text + at + 1, 19 - at);
+			json_writer_init(&w, &b);
+			json_put_str(&w, text, 19);
+			d = parse(buf_text(&b));
+			got = json_str(json_root(d), &len);
+			assert_int_equal(len, 18 + n);
+			assert_memory_equal(got, expected, len);
+			json_doc_free(d);
+			buf_reset(&b);
+		}
+	buf_fini(&b);
+}
+
 /* Any bytes give a string that yajl, which checks UTF-8, reads. */
 static void
 hostile_strings_stay_json(void **state)
@@ -380,6 +413,7 @@ main(void)
 		cmocka_unit_test(writes_with_commas),
 		cmocka_unit_test(writes_numbers_that_read_back),
 		cmocka_unit_test(escapes),
+		cmocka_unit_test(no_byte_slips_through_in_a_long_text),
 		cmocka_unit_test(hostile_strings_stay_json)
 	};
 
