@@ -60,7 +60,7 @@ static void
 quote(struct buf *out, const char *text)
 {
 	buf_add_char(out, '"');
-	for (size_t i = 0; text[i] != '\0' && i < SHOWN_MAX; i++)
+	for (size_t i = 0; i < SHOWN_MAX && text[i] != '\0'; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			buf_printf(out, "\\x%02x", text[i]);
 		else

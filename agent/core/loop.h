@@ -41,7 +41,8 @@ struct loop_timer *loop_timer_add(struct loop *, int64_t period_ns,
     loop_timer_fn, void *ctx);
 void loop_timer_remove(struct loop_timer *);
 
-/* Blocks the signal for the process and calls fn from the loop. 0, -errno. */
+/* Blocks the signal for the process, also after loop_free, and calls fn from
+ * the loop. 0, -errno. */
 int loop_signal_add(struct loop *, int signo, loop_signal_fn, void *ctx);
 
 /* Runs until loop_stop; returns 0 or -errno of epoll. */
