@@ -37,7 +37,7 @@ struct enrich {
 	struct docker		*docker;
 	struct user_table	*users;
 	struct entry_table	*entries;
-	struct flow_table	*flows;
+	struct flow_join	*flows;
 	struct origin		*origin;
 	struct owner		 owner;
 };
@@ -145,7 +145,7 @@ make_joins(struct enrich *e)
 	};
 
 	e->entries = entry_table_new(&entry);
-	e->flows = flow_table_new(&flow);
+	e->flows = flow_join_new(&flow);
 	return e->entries == NULL || e->flows == NULL ? -ENOMEM : 0;
 }
 
@@ -202,7 +202,7 @@ enrich_free(struct enrich *e)
 {
 	if (e == NULL)
 		return;
-	flow_table_free(e->flows);
+	flow_join_free(e->flows);
 	entry_table_free(e->entries);
 	docker_free(e->docker);
 	process_table_free(e->processes);

@@ -31,7 +31,7 @@ struct sticky {
 	int64_t			 asked_ns;	/* mono of the first report */
 };
 
-struct flow_table {
+struct flow_join {
 	struct flow_env		 env;
 	struct opener_table	*openers;
 	struct map		*sticky;	/* 32 bytes of flow id */
@@ -43,7 +43,7 @@ struct flow_table {
 static void
 forget(void *ctx, const void *key, void *value, bool evicted)
 {
-	struct flow_table *t = ctx;
+	struct flow_join *t = ctx;
 	struct sticky *s = value;
 
 	(void)key;
@@ -53,7 +53,7 @@ forget(void *ctx, const void *key, void *value, bool evicted)
 }
 
 static void
-read_addresses(struct flow_table *t)
+read_addresses(struct flow_join *t)
 {
 	struct ifaddrs *all, *a;
 	struct ipaddr ip;
@@ -76,10 +76,10 @@ read_addresses(struct flow_table *t)
 	freeifaddrs(all);
 }
 
-struct flow_table *
-flow_table_new(const struct flow_env *env)
+struct flow_join *
+flow_join_new(const struct flow_env *env)
 {
-	struct flow_table *t = calloc(1, sizeof(*t));
+	struct flow_join *t = calloc(1, sizeof(*t));
 	struct ledger_stage *stage;
 
 	if (t == NULL)
@@ -96,7 +96,7 @@ flow_table_new(const struct flow_env *env)
 	t->host = map_new(sizeof(struct ipaddr), 1, HOST_ADDRESSES, NULL,
 	    NULL);
 	if (t->openers == NULL || t->sticky == NULL || t->host == NULL) {
-		flow_table_free(t);
+		flow_join_free(t);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -106,7 +106,7 @@ flow_table_new(const struct flow_env *env)
 }
 
 void
-flow_table_free(struct flow_table *t)
+flow_join_free(struct flow_join *t)
 {
 	if (t == NULL)
 		return;
@@ -119,7 +119,7 @@ flow_table_free(struct flow_table *t)
 }
 
 void
-flow_host_address(struct flow_table *t, const struct ipaddr *ip, bool gone)
+flow_host_address(struct flow_join *t, const struct ipaddr *ip, bool gone)
 {
 	if (gone)
 		map_remove(t->host, map_get(t->host, ip));
@@ -128,7 +128,7 @@ flow_host_address(struct flow_table *t, const struct ipaddr *ip, bool gone)
 }
 
 void
-flow_tick(struct flow_table *t)
+flow_tick(struct flow_join *t)
 {
 	opener_expire(t->openers, mono_wall(t->env.clock).ns - KEEP_NS);
 }
@@ -153,7 +153,7 @@ sent_something(const struct event *ev)
 void
 flow_on_process(void *self, const struct event *ev, struct process *p)
 {
-	struct flow_table *t = self;
+	struct flow_join *t = self;
 	const struct event_value *ip = event_get(ev, FIELD_DESTINATION_IP);
 	struct opener_process *s;
 
@@ -188,14 +188,14 @@ get_ip(const struct event *ev, enum field_id field)
 }
 
 static bool
-is_host(struct flow_table *t, const struct ipaddr *ip)
+is_host(struct flow_join *t, const struct ipaddr *ip)
 {
 	return map_get(t->host, ip) != NULL ||
 	    container_is_gateway(t->env.owner->containers, ip);
 }
 
 static struct ends
-find_ends(struct flow_table *t, const struct event *ev)
+find_ends(struct flow_join *t, const struct event *ev)
 {
 	struct container_table *containers = t->env.owner->containers;
 	const struct event_value *start = event_get(ev, FIELD_EVENT_START);
@@ -225,7 +225,7 @@ find_ends(struct flow_table *t, const struct event *ev)
 /* How well a process fits a flow that comes from there: 2 it has that
  * network, 1 it may have entered it, 0 it cannot be. */
 static int
-fits(struct flow_table *t, const struct ends *e,
+fits(struct flow_join *t, const struct ends *e,
     const struct opener_process *s)
 {
 	const struct container *c;
@@ -249,7 +249,7 @@ fits(struct flow_table *t, const struct ends *e,
 struct window { int64_t from, to; bool newest, reuse; };
 
 static struct opener *
-pick(struct flow_table *t, const struct ends *e, const struct window *w,
+pick(struct flow_join *t, const struct ends *e, const struct window *w,
     int rank)
 {
 	struct opener *o, *best = NULL;
@@ -280,7 +280,7 @@ add_candidate(struct sticky *s, const char *entity)
 
 /* Other processes that might as well have opened it. */
 static void
-find_rivals(struct flow_table *t, const struct ends *e, const struct opener *o,
+find_rivals(struct flow_join *t, const struct ends *e, const struct opener *o,
     const struct window *w, int rank, struct sticky *s)
 {
 	int64_t from = o->when_ns - SAME_NS, to = o->when_ns + SAME_NS;
@@ -300,7 +300,7 @@ find_rivals(struct flow_table *t, const struct ends *e, const struct opener *o,
 }
 
 static bool
-join(struct flow_table *t, const struct ends *e, struct sticky *s)
+join(struct flow_join *t, const struct ends *e, struct sticky *s)
 {
 	int64_t at = e->start.ns;
 	const struct window soon = { at - SOON_NS, at + AHEAD_NS, false,
@@ -357,7 +357,7 @@ write_end(struct event *ev, const struct container *c, bool source)
 }
 
 static void
-write_scope(struct flow_table *t, struct event *ev, const struct container *c,
+write_scope(struct flow_join *t, struct event *ev, const struct container *c,
     const struct ipaddr *ip, enum field_id field)
 {
 	if (c != NULL)
@@ -385,7 +385,7 @@ write_direction(struct event *ev, bool from_container)
 /* The container that the process of this end lives in, which with a shared
  * or the host's network is not the one of the address. */
 static const struct container *
-process_container(struct flow_table *t, const struct sticky *s)
+process_container(struct flow_join *t, const struct sticky *s)
 {
 	if (s == NULL || s->process == NULL ||
 	    s->process->role != PROCESS_CONTAINER)
@@ -408,7 +408,7 @@ look_shared(void *ctx, const struct container *c)
 }
 
 static bool
-is_shared(struct flow_table *t, const struct container *c)
+is_shared(struct flow_join *t, const struct container *c)
 {
 	container_each(t->env.owner->containers, look_shared, &c);
 	return c == NULL;
@@ -416,7 +416,7 @@ is_shared(struct flow_table *t, const struct container *c)
 
 /* An address of a container network whose container is not known. */
 static bool
-lacks_container(struct flow_table *t, const struct ends *e)
+lacks_container(struct flow_join *t, const struct ends *e)
 {
 	struct owner *o = t->env.owner;
 
@@ -429,7 +429,7 @@ lacks_container(struct flow_table *t, const struct ends *e)
 }
 
 static void
-write_no_container(struct flow_table *t, struct event *ev,
+write_no_container(struct flow_join *t, struct event *ev,
     const struct ends *e)
 {
 	if (lacks_container(t, e)) {
@@ -440,7 +440,7 @@ write_no_container(struct flow_table *t, struct event *ev,
 }
 
 static void
-write_owner(struct flow_table *t, struct event *ev, const struct ends *e,
+write_owner(struct flow_join *t, struct event *ev, const struct ends *e,
     const struct sticky *s)
 {
 	const struct container *by_process = process_container(t, s);
@@ -496,7 +496,7 @@ write_program(struct event *ev, const struct program *p, enum field_id exe,
 }
 
 static void
-write_process(struct flow_table *t, struct event *ev, const struct sticky *s)
+write_process(struct flow_join *t, struct event *ev, const struct sticky *s)
 {
 	const struct opener_process *p = s->process;
 	size_t i;
@@ -542,7 +542,7 @@ may_be_ours(const struct event *ev, const struct ends *e)
 }
 
 static struct sticky *
-find_sticky(struct flow_table *t, const char *flow_id)
+find_sticky(struct flow_join *t, const char *flow_id)
 {
 	char key[32] = { 0 };
 	struct sticky *s;
@@ -570,7 +570,7 @@ is_flow_like(const struct event *ev)
 }
 
 static void
-finish(struct flow_table *t, struct sticky *s)
+finish(struct flow_join *t, struct sticky *s)
 {
 	if (s->process == NULL)
 		ledger_add(t->without, 1);
@@ -581,7 +581,7 @@ finish(struct flow_table *t, struct sticky *s)
 void
 flow_enrich(void *self, struct event *ev, bool *hold)
 {
-	struct flow_table *t = self;
+	struct flow_join *t = self;
 	struct sticky *s = NULL;
 	const struct event_value *final;
 	const char *id;

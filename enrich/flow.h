@@ -26,7 +26,7 @@
 #define FLOW_STICKY	65536
 #define FLOW_CANDIDATES	8
 
-struct flow_table;
+struct flow_join;
 
 struct flow_env {
 	const struct mono_clock	*clock;
@@ -36,13 +36,13 @@ struct flow_env {
 	bool			 live;	/* ask the kernel for our addresses */
 };
 
-struct flow_table *flow_table_new(const struct flow_env *);
-void flow_table_free(struct flow_table *);
+struct flow_join *flow_join_new(const struct flow_env *);
+void flow_join_free(struct flow_join *);
 /* An event of a process whose owner is known: connects and sends are kept. */
 void flow_on_process(void *table, const struct event *, struct process *);
-void flow_host_address(struct flow_table *, const struct ipaddr *, bool gone);
+void flow_host_address(struct flow_join *, const struct ipaddr *, bool gone);
 /* Forgets old records. */
-void flow_tick(struct flow_table *);
+void flow_tick(struct flow_join *);
 /* Enricher for datasets flow, dns, http and tls. */
 void flow_enrich(void *table, struct event *, bool *hold);
 
