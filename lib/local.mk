@@ -9,4 +9,5 @@ noinst_LIBRARIES += %D%/libtm.a
 	%D%/log.c %D%/log.h \
 	%D%/map.c %D%/map.h \
 	%D%/mono.c %D%/mono.h \
+	%D%/netns.c %D%/netns.h \
 	%D%/utf8.h
