@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libcollectors.a
-%C%_libcollectors_a_SOURCES = %D%/collector.h
+%C%_libcollectors_a_SOURCES = %D%/collector.h \
+	%D%/collectors.c %D%/collectors.h
 %C%_libcollectors_a_SOURCES += %D%/link/link.c %D%/link/link.h
 %C%_libcollectors_a_SOURCES += %D%/conntrack/conntrack.c \
 	%D%/conntrack/conntrack.h

@@ -51,6 +51,8 @@ struct links {
 	struct map		*routes;	/* the set of route_key */
 	link_fn			 fn;
 	void			*fn_ctx;
+	link_address_fn		 address_fn;
+	void			*address_ctx;
 	struct ledger_stage	*stage;
 	ledger_count		*bad, *full, *overrun;
 	struct log_limit	 limit;
@@ -126,6 +128,15 @@ link_listen(void *self, link_fn fn, void *ctx)
 
 	l->fn = fn;
 	l->fn_ctx = ctx;
+}
+
+void
+link_listen_address(void *self, link_address_fn fn, void *ctx)
+{
+	struct links *l = self;
+
+	l->address_fn = fn;
+	l->address_ctx = ctx;
 }
 
 /* Asks for the part of the dump that is due. */
@@ -366,6 +377,8 @@ on_address(struct links *l, const struct nlmsghdr *nlh)
 	sa.ifindex = ifa->ifa_index;
 	sa.gone = nlh->nlmsg_type == RTM_DELADDR;
 	stream_address(l->env.stream, &sa);
+	if (l->address_fn != NULL)
+		l->address_fn(l->address_ctx, &sa);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * link: interfaces, addresses and default routes of the network namespace,
  * from rtnetlink(7). Feeds stream (names, masters, peers, which interface
- * leads out) and tells one listener (promiscuous mode).
+ * leads out) and tells one listener (promiscuous mode), and another of the host's addresses.
  *
  * Place: beside the packet path; capture does not wait for it.
  * Source: rtnetlink(7), linux/if_link.h, linux/rtnetlink.h.
@@ -17,6 +17,9 @@ extern const struct collector_ops link_collector;
 /* hairpin: a port of a bridge that sends frames back where they came from. */
 typedef void (*link_fn)(void *ctx, const struct stream_link *, bool hairpin);
 void link_listen(void *self, link_fn, void *ctx);
+/* The host's own addresses, as they come and go. */
+typedef void (*link_address_fn)(void *ctx, const struct stream_address *);
+void link_listen_address(void *self, link_address_fn, void *ctx);
 
 /*
  * A non-blocking rtnetlink socket with the groups joined and the receive

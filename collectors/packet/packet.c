@@ -42,7 +42,7 @@ const struct conf_key packet_conf_keys[] = {
 	    "Memory shared with the kernel for packets."),
 	KEY(container_loopback, CONF_BOOL, "off", 0, 0,
 	    "Capture inside the namespaces of containers. Not available yet."),
-	KEY(exclude, CONF_LIST, "", 0, 0,
+	KEY(exclude, CONF_LIST, "[]", 0, 0,
 	    "pcap-filter(7) expressions of traffic that is not captured."),
 };
 const size_t packet_conf_n_keys =
