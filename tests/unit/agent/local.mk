@@ -1,1 +1,4 @@
 # One line per test: unit_tests += %D%/test_x
+unit_tests += %D%/test_wire
+unit_tests += %D%/test_bundle
+unit_tests += %D%/test_control

@@ -1,0 +1,31 @@
+/*
+ * privileges: what a process of the agent gives up, in a fixed order that can
+ * be checked by reading. Sources: capabilities(7), PR_SET_NO_NEW_PRIVS in
+ * prctl(2).
+ */
+#ifndef AGENT_PRIVILEGES_H
+#define AGENT_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct privileges_user {
+	uid_t	uid;
+	gid_t	gid;
+	char	name[64];
+};
+
+/* The user of that name; when there is none, nobody (and *fallback is true).
+ * 0 or -ENOENT when there is neither. */
+int privileges_find_user(const char *name, struct privileges_user *,
+    bool *fallback);
+/*
+ * Engine: supplementary groups, group, user, every capability, and no way to
+ * gain them again. 0 or -errno; on failure the process must not go on.
+ * Not root to begin with: only no_new_privs and the capabilities.
+ */
+int privileges_drop(const struct privileges_user *);
+/* Broker: keeps root's uid and the capabilities that its verbs need. */
+int privileges_reduce(void);
+
+#endif

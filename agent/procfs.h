@@ -1,0 +1,27 @@
+/*
+ * procfs: raw contents of files under /proc/PID, for the engine, which may
+ * not read them itself. Nothing is parsed. Broker only. Source: proc(5).
+ */
+#ifndef AGENT_PROCFS_H
+#define AGENT_PROCFS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * An answer is five parts, each a 32-bit length in host order and as many
+ * bytes: cgroup, status, cmdline, the target of exe, and stat, each cut at
+ * 4,096 bytes. stat is read last, so that what it says of the process covers
+ * the others. A part that cannot be read is empty.
+ */
+enum procfs_part {
+	PROCFS_CGROUP, PROCFS_STATUS, PROCFS_CMDLINE, PROCFS_EXE, PROCFS_STAT
+};
+#define PROCFS_PARTS	5
+#define PROCFS_BYTES	(PROCFS_PARTS * (4 + 4096))
+
+/* Bytes written to out (PROCFS_BYTES of room), or -ESRCH when the process is
+ * gone. */
+int procfs_read(uint32_t pid, void *out);
+
+#endif
