@@ -1,0 +1,71 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/part.h"
+
+#define LOG_TAG "engine"
+#include "lib/log.h"
+
+static const struct {
+	const char *name, *cost;
+} parts_table[PARTS] = {
+	[PART_PACKET] = { "packets", "no flows are seen" },
+	[PART_LINK] = { "links", "interfaces have numbers instead of names, "
+	    "and whether a flow left the host is not known" },
+	[PART_CONNTRACK] = { "conntrack", "a translated connection is counted "
+	    "once on each side of the translation" },
+	[PART_PROC] = { "processes", "processes that end at once may have no "
+	    "container" },
+	[PART_AUDIT] = { "audit", "no process, file and privilege events" },
+	[PART_DOCKER] = { "docker", "containers have ids but no names and "
+	    "images, and addresses have no owner" },
+};
+static const char *const states[] = { "asked", "there", "missing", "off" };
+
+const char *
+part_name(enum part_id id)
+{
+	return parts_table[id].name;
+}
+
+void
+part_there(struct part *p, enum part_id id, const char *how)
+{
+	if (p->state != PART_THERE)
+		log_info("%s: there%s%s", parts_table[id].name,
+		    how[0] == '\0' ? "" : ": ", how);
+	p->state = PART_THERE;
+	p->said = false;
+	snprintf(p->why, sizeof(p->why), "%s", how);
+}
+
+void
+part_missing(struct part *p, enum part_id id, const char *why)
+{
+	if (!p->said || strcmp(p->why, why) != 0)
+		log_warnx("%s: missing: %s: %s", parts_table[id].name, why,
+		    parts_table[id].cost);
+	p->state = PART_MISSING;
+	p->said = true;
+	snprintf(p->why, sizeof(p->why), "%s", why);
+}
+
+void
+part_write_json(const struct part parts[static PARTS], struct json_writer *w)
+{
+	json_open(w, '[');
+	for (int i = 0; i < PARTS; i++) {
+		json_open(w, '{');
+		json_key_str(w, "name");
+		json_put_cstr(w, parts_table[i].name);
+		json_key_str(w, "state");
+		json_put_cstr(w, states[parts[i].state]);
+		json_key_str(w, "why");
+		json_put_cstr(w, parts[i].why);
+		json_key_str(w, "cost");
+		json_put_cstr(w, parts[i].state == PART_MISSING ?
+		    parts_table[i].cost : "");
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
