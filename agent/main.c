@@ -1,29 +1,151 @@
 #include <config.h>
 
-#include <stdio.h>
+#include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* As sysexits.h has it. */
-#define EXIT_USAGE	64
+#include "agent/command.h"
+#include "lib/log.h"
+
+static const struct command commands[] = {
+	{ "run", "[-c FILE] [--state-dir DIR] [--print-alerts]",
+	    "the daemon, in the foreground", command_run },
+	{ "check", "[-c FILE]",
+	    "check configuration and rules, every error with its place",
+	    command_check },
+	{ "doctor", "[-c FILE]",
+	    "what this host offers and what stands in the way",
+	    command_doctor },
+	{ "status", "[--json]", "counters and ledger of the running daemon",
+	    command_status },
+	{ "events", "[OPTIONS]", "what was heard, newest last",
+	    command_query },
+	{ "alerts", "[OPTIONS]", "what the rules found", command_query },
+	{ "flows", "[OPTIONS]", "connections, each once", command_query },
+	{ "containers", "[OPTIONS]", "containers, living and dead",
+	    command_query },
+	{ "record", "-o DIR [--seconds N]",
+	    "write all inputs as they come to a bundle", command_record },
+	{ "replay", "BUNDLE | --pcap FILE ... [OPTIONS]",
+	    "the whole pipeline offline, documents to standard output",
+	    command_replay },
+	{ "rules", "list | check [PATH ...]", "what is loaded, from where",
+	    command_rules },
+	{ "output", "test [NAME] | dead [NAME]",
+	    "send a test alert; list what could not be delivered",
+	    command_output },
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void
 usage(FILE *f)
 {
-	fprintf(f, "usage: tallyman [--help] [--version]\n"
-	    "Report bugs to %s.\n", PACKAGE_BUGREPORT);
+	fprintf(f, "usage: tallyman [-c FILE] [--state-dir DIR] COMMAND "
+	    "[ARGUMENTS]\n\n"
+	    "Tells who took what, out of which container, by which process, "
+	    "to where.\n\ncommands:\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(f, "  %-12s%s\n", commands[i].name,
+		    commands[i].summary);
+	fprintf(f, "\noptions:\n"
+	    "  -c, --config FILE  configuration, default %s/tallyman.yaml\n"
+	    "  --state-dir DIR    where the store is, default %s\n"
+	    "  --help, --version\n\n"
+	    "Each command has --help. Manual: tallyman(8).\n"
+	    "Report bugs to <%s>.\n", TALLYMAN_SYSCONFDIR, TALLYMAN_STATEDIR,
+	    PACKAGE_BUGREPORT);
+}
+
+const struct command *
+command_find(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+void
+command_usage(FILE *f, const struct command *c, const char *help)
+{
+	fprintf(f, "usage: tallyman %s %s\n\n%s.\n\n%s"
+	    "  -c, --config FILE  configuration\n"
+	    "  --state-dir DIR    where the store is\n"
+	    "  --help\n", c->name, c->arguments, c->summary, help);
+}
+
+int
+command_getopt(struct command_env *env, int argc, char **argv,
+    const char *shorts, const struct option *longs)
+{
+	int c;
+
+	for (;;) {
+		c = getopt_long(argc, argv, shorts, longs, NULL);
+		if (c == COMMAND_CONFIG)
+			env->config = optarg;
+		else if (c == COMMAND_STATE_DIR)
+			env->state_dir = optarg;
+		else
+			return c;
+	}
+}
+
+struct settings *
+command_settings(const struct command_env *env)
+{
+	struct settings *s;
+	struct buf errors;
+	int rc;
+
+	buf_init(&errors, 0);
+	s = settings_new(env->config, env->state_dir, &errors, &rc);
+	if (errors.len > 0)
+		fputs(buf_text(&errors), stderr);
+	buf_fini(&errors);
+	if (rc != 0) {
+		settings_free(s);
+		return NULL;
+	}
+	return s;
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		printf("%s\n", PACKAGE_STRING);
-		return 0;
+	static const struct option longs[] = {
+		{ "version", no_argument, NULL, 'V' },
+		COMMAND_LONGS
+	};
+	struct command_env env = { 0 };
+	const struct command *command;
+	int c;
+
+	while ((c = command_getopt(&env, argc, argv, "+c:h", longs)) != -1) {
+		switch (c) {
+		case 'h':
+			usage(stdout);
+			return EXIT_OK;
+		case 'V':
+			printf("%s\n", PACKAGE_STRING);
+			return EXIT_OK;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		usage(stdout);
-		return 0;
+	if (optind >= argc) {
+		usage(stderr);
+		return EXIT_USAGE;
 	}
-	usage(stderr);
-	return EXIT_USAGE;
+	command = command_find(argv[optind]);
+	if (command == NULL) {
+		fprintf(stderr, "tallyman: unknown command \"%s\": see "
+		    "tallyman --help\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	argc -= optind;
+	argv += optind;
+	optind = 0;
+	return command->run(&env, argc, argv);
 }
