@@ -24,7 +24,7 @@
 
 #include "lib/netns.h"
 
-#define LOG_TAG "broker"
+#define LOG_TAG "main"
 #include "lib/log.h"
 
 #define OUTBOX_BYTES	(32u << 20)
@@ -487,6 +487,9 @@ broker_run(struct settings *settings, char *const engine_argv[])
 	while (rc == 0 && !b->ended)
 		turn(b);
 	audit_control_close(b->audit);
+	/* The engine has no right to the directory any more. */
+	if (b->ended)
+		(void)unlink(settings->agent.control);
 	if (b->scan != NULL)
 		closedir(b->scan);
 	if (b->conntrack != -1)

@@ -13,6 +13,8 @@
 #ifndef AGENT_CONTROL_H
 #define AGENT_CONTROL_H
 
+#include <sys/types.h>
+
 #include "agent/core/loop.h"
 #include "lib/buf.h"
 

@@ -24,7 +24,7 @@
 #include "outputs/outputs.h"
 #include "outputs/writer.h"
 
-#define LOG_TAG "engine"
+#define LOG_TAG "main"
 #include "lib/log.h"
 
 #define TICK		(25 * MONO_MS)

@@ -3,7 +3,7 @@
 
 #include "agent/part.h"
 
-#define LOG_TAG "engine"
+#define LOG_TAG "main"
 #include "lib/log.h"
 
 static const struct {

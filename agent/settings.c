@@ -9,7 +9,7 @@
 
 #define DEFAULT_FILE	TALLYMAN_SYSCONFDIR "/tallyman.yaml"
 #define DEFAULT_CONTROL	TALLYMAN_RUNDIR "/control.sock"
-#define DEFAULT_STORE	TALLYMAN_STATEDIR "/store.db"
+#define DEFAULT_STORE	TALLYMAN_STATEDIR "/tallyman.db"
 
 static const char *const log_levels[] = {
 	"error", "warning", "notice", "info", "debug", NULL
@@ -91,7 +91,7 @@ settings_new(const char *path, const char *state_dir, struct buf *errors,
 		return s;
 	*rc = conf_load(&s->conf, path, errors);
 	if (*rc == 0)
-		*rc = move(s, &s->store.path, DEFAULT_STORE, "store.db",
+		*rc = move(s, &s->store.path, DEFAULT_STORE, "tallyman.db",
 		    &s->store_path);
 	if (*rc == 0)
 		*rc = move(s, &s->agent.control, DEFAULT_CONTROL,

@@ -161,8 +161,11 @@ works_load_rules(struct works *w, const struct settings *settings,
 		rc = rules_reload(w->rules, &paths, errors);
 	else if ((w->rules = rules_load(&paths, w->ledger, errors)) == NULL)
 		rc = -errno;
-	else
+	else {
 		rules_attach(w->rules, w->pipeline);
+		pipeline_add_judge(w->pipeline, "rules", rules_judge,
+		    w->rules);
+	}
 	free(room);
 	return rc;
 }

@@ -161,6 +161,8 @@ make(struct enrich *e)
 		return -ENOMEM;
 	e->processes = process_table_new(e->env.ledger, e->env.clock,
 	    e->env.ask, origin_host_id(e->origin));
+	/* The joins look at it while they are made. */
+	e->owner.processes = e->processes;
 	if (e->processes == NULL || make_docker(e) != 0 || make_joins(e) != 0)
 		return -ENOMEM;
 	e->owner = (struct owner){
