@@ -1,1 +1,6 @@
-# One line per test: unit_tests += %D%/test_x
+check_LIBRARIES += %D%/libworld.a
+%C%_libworld_a_SOURCES = %D%/world.c %D%/world.h
+WORLD_LIBS = %D%/libworld.a $(LDADD)
+
+unit_tests += %D%/test_classes
+%C%_test_classes_LDADD = $(WORLD_LIBS)
