@@ -4,3 +4,5 @@ WORLD_LIBS = %D%/libworld.a $(LDADD)
 
 unit_tests += %D%/test_classes
 %C%_test_classes_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_hard
+%C%_test_hard_LDADD = $(WORLD_LIBS)

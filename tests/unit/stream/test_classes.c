@@ -12,37 +12,6 @@
 
 #include "tests/unit/stream/world.h"
 
-/* One step of a path: where, and the packet's ends there (NULL: as given). */
-struct step {
-	uint32_t		 ifindex;
-	enum stream_seen	 seen;
-	const char		*from, *to;
-	uint16_t		 sport, dport;
-};
-#define IN	STREAM_SEEN_HOST
-#define OUT	STREAM_SEEN_OUTGOING
-
-static void
-walk(struct world *w, const struct pkt *p, const struct step *path, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		struct pkt copy = *p;
-
-		if (path[i].from != NULL)
-			copy.from = path[i].from;
-		if (path[i].to != NULL)
-			copy.to = path[i].to;
-		if (path[i].sport != 0)
-			copy.sport = path[i].sport;
-		if (path[i].dport != 0)
-			copy.dport = path[i].dport;
-		copy.ttl = (uint8_t)(64 - i);
-		world_see(w, &copy, path[i].ifindex, path[i].seen);
-	}
-}
-
 struct class {
 	const char		*client, *server;	/* as dialled */
 	uint16_t		 sport, dport;
@@ -72,43 +41,43 @@ talk(struct world *w, const struct class *c)
 	unsigned i;
 
 	a.flags = SYN;
-	walk(w, &a, c->there, c->n);
+	world_walk(w, &a, c->there, c->n);
 	a.seq++;
 	b.flags = SYN | ACK;
 	b.ack = a.seq;
-	walk(w, &b, c->back, c->n);
+	world_walk(w, &b, c->back, c->n);
 	b.seq++;
 	a.flags = ACK;
 	a.ack = b.seq;
-	walk(w, &a, c->there, c->n);
+	world_walk(w, &a, c->there, c->n);
 	a.payload = REQUEST;
 	a.flags = ACK | PSH;
-	walk(w, &a, c->there, c->n);
+	world_walk(w, &a, c->there, c->n);
 	a.seq += REQUEST;
 	a.payload = 0;
 	a.flags = ACK;
 	b.flags = ACK;
 	b.ack = a.seq;
-	walk(w, &b, c->back, c->n);
+	world_walk(w, &b, c->back, c->n);
 	for (i = 0; i < ANSWERS; i++) {
 		b.payload = ANSWER;
-		walk(w, &b, c->back, c->n);
+		world_walk(w, &b, c->back, c->n);
 		b.seq += ANSWER;
 		a.ack = b.seq;
-		walk(w, &a, c->there, c->n);
+		world_walk(w, &a, c->there, c->n);
 	}
 	b.payload = 0;
 	b.flags = FIN | ACK;
-	walk(w, &b, c->back, c->n);
+	world_walk(w, &b, c->back, c->n);
 	a.flags = FIN | ACK;
 	a.ack = ++b.seq;
-	walk(w, &a, c->there, c->n);
+	world_walk(w, &a, c->there, c->n);
 	a.flags = ACK;
 	a.seq++;
 	b.flags = ACK;
 	b.ack = a.seq;
-	walk(w, &b, c->back, c->n);
-	walk(w, &a, c->there, c->n);
+	world_walk(w, &b, c->back, c->n);
+	world_walk(w, &a, c->there, c->n);
 }
 
 /* What talk adds up to. */

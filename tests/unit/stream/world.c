@@ -17,6 +17,9 @@ keep_event(void *self, const struct event *ev)
 
 	if (event_dataset(ev) != EVENT_FLOW)
 		return true;
+	if (w->only_dport != 0 &&
+	    event_num(ev, FIELD_DESTINATION_PORT) != w->only_dport)
+		return true;
 	if (w->n_events == EVENTS_MAX) {
 		w->n_lost_events++;
 		return true;
@@ -267,12 +270,13 @@ pkt_write(const struct pkt *p, uint8_t *b, size_t room)
 
 	assert_true(room >= 48);
 	header = is_v6(p) ? write_v6(p, b, len) : write_v4(p, b, len);
-	scratch = malloc(l4 + 64);
-	assert_non_null(scratch);
-	write_l4(p, scratch, l4 + 64);
 	size = p->size != 0 ? p->size : l4;
 	if (size > room - header)
 		size = room - header;
+	/* Only what is captured of it has to be there. */
+	scratch = malloc(p->offset + size + 64);
+	assert_non_null(scratch);
+	write_l4(p, scratch, p->offset + size + 64);
 	memcpy(b + header, scratch + p->offset, size);
 	free(scratch);
 	return len;
@@ -282,15 +286,14 @@ void
 world_see_at(struct world *w, const struct pkt *p, uint32_t ifindex,
     enum stream_seen seen, int64_t off_ns)
 {
-	uint8_t *bytes = malloc(PKT_MAX), *exact;
+	uint8_t bytes[SNAP_MAX], *exact;
 	struct stream_packet packet = { .ifindex = ifindex,
 	    .seen = (uint8_t)seen };
 
-	assert_non_null(bytes);
 	advance(w, 2 * MONO_US);
 	packet.when.ns = w->clock.wall.ns + off_ns;
 	packet.ethertype = is_v6(p) ? 0x86dd : 0x0800;
-	packet.wire_len = pkt_write(p, bytes, PKT_MAX);
+	packet.wire_len = pkt_write(p, bytes, w->snap);
 	packet.len = packet.wire_len < w->snap ? packet.wire_len : w->snap;
 	/* A block of its own, so that a sanitizer sees a read beyond it. */
 	exact = malloc(packet.len);
@@ -299,7 +302,6 @@ world_see_at(struct world *w, const struct pkt *p, uint32_t ifindex,
 	packet.bytes = exact;
 	stream_packet(w->stream, &packet);
 	free(exact);
-	free(bytes);
 }
 
 void
@@ -307,6 +309,42 @@ world_see(struct world *w, const struct pkt *p, uint32_t ifindex,
     enum stream_seen seen)
 {
 	world_see_at(w, p, ifindex, seen, 0);
+}
+
+void
+world_walk(struct world *w, const struct pkt *p, const struct step *path,
+    size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct pkt copy = *p;
+
+		if (path[i].from != NULL)
+			copy.from = path[i].from;
+		if (path[i].to != NULL)
+			copy.to = path[i].to;
+		if (path[i].sport != 0)
+			copy.sport = path[i].sport;
+		if (path[i].dport != 0)
+			copy.dport = path[i].dport;
+		copy.ttl = (uint8_t)(64 - i);
+		world_see(w, &copy, path[i].ifindex, path[i].seen);
+	}
+}
+
+struct snat
+world_snat(uint32_t veth, uint16_t wire_port)
+{
+	return (struct snat){
+	    .there = { { .ifindex = veth, .seen = IN },
+	        { .ifindex = DOCKER0, .seen = IN },
+	        { .ifindex = ETH0, .seen = OUT, .from = HOST_IP,
+	            .sport = wire_port } },
+	    .back = { { .ifindex = ETH0, .seen = IN, .to = HOST_IP,
+	            .dport = wire_port },
+	        { .ifindex = DOCKER0, .seen = OUT },
+	        { .ifindex = veth, .seen = OUT } } };
 }
 
 void

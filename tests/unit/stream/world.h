@@ -43,7 +43,9 @@ struct world {
 	const struct event	*events[EVENTS_MAX];
 	size_t			 n_events;
 	size_t			 n_lost_events;	/* beyond EVENTS_MAX */
-	size_t			 snap;		/* bytes captured at most */
+	uint16_t		 only_dport;	/* keep just these; 0 all */
+	size_t			 snap;		/* bytes captured at most, 256;
+						   up to SNAP_MAX */
 };
 
 struct stream_conf world_conf(void);
@@ -75,7 +77,7 @@ struct pkt {
 	uint8_t		 ttl;
 };
 
-#define PKT_MAX	(128 * 1024)
+#define SNAP_MAX	2048
 
 /* Writes it from the IP header on; returns its length on the wire. */
 size_t pkt_write(const struct pkt *, uint8_t *bytes, size_t room);
@@ -88,6 +90,25 @@ void world_see(struct world *, const struct pkt *, uint32_t ifindex,
 /* The same with a stamp that is off by so much. */
 void world_see_at(struct world *, const struct pkt *, uint32_t ifindex,
     enum stream_seen, int64_t off_ns);
+
+/* One step of a path: where, and the packet's ends there (NULL, 0: as given). */
+struct step {
+	uint32_t		 ifindex;
+	enum stream_seen	 seen;
+	const char		*from, *to;
+	uint16_t		 sport, dport;
+};
+#define IN	STREAM_SEEN_HOST
+#define OUT	STREAM_SEEN_OUTGOING
+void world_walk(struct world *, const struct pkt *, const struct step *,
+    size_t n);
+
+/* C1 on veth1 to FAR through the host's address, and back: three points. */
+#define SNAT_STEPS	3
+struct snat {
+	struct step	there[SNAT_STEPS], back[SNAT_STEPS];
+};
+struct snat world_snat(uint32_t veth, uint16_t wire_port);
 
 /* A conntrack event now. */
 void world_nat(struct world *, enum stream_nat_kind, uint8_t proto,
