@@ -29,8 +29,9 @@ syn_fits(const struct flow *f, unsigned dir, const struct decoded *d)
 		return f->base[dir] - start < SYN_LATE;
 	if (d->tcp_flags & DECODE_TCP_ACK)
 		return true;
-	/* The first one of its direction: both ends may be opening. */
-	return ((f->tcp_flags[0] | f->tcp_flags[1]) & ~DECODE_TCP_SYN) == 0;
+	/* The first of its direction: late, or both ends are opening. */
+	return f->tcp_flags[dir] == 0 && f->sum[!dir].payload == 0 &&
+	    !(f->bits & FLOW_BIT_RST);
 }
 
 bool

@@ -6,3 +6,5 @@ unit_tests += %D%/test_classes
 %C%_test_classes_LDADD = $(WORLD_LIBS)
 unit_tests += %D%/test_hard
 %C%_test_hard_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_property
+%C%_test_property_LDADD = $(WORLD_LIBS)
