@@ -27,7 +27,9 @@ struct cursor {
 static inline struct cursor
 cursor_make(const void *data, size_t len)
 {
-	struct cursor c = { .pos = data, .end = (const uint8_t *)data + len };
+	/* NULL + 0 is undefined in C: an empty view begins somewhere. */
+	const uint8_t *bytes = data == NULL ? (const uint8_t *)"" : data;
+	struct cursor c = { .pos = bytes, .end = bytes + len };
 
 	return c;
 }
