@@ -16,3 +16,7 @@ fuzz_targets += %D%/fuzz_conf
 %C%_fuzz_conf_LDADD = $(FUZZ_LIBS)
 fuzz_targets += %D%/fuzz_json
 %C%_fuzz_json_LDADD = $(FUZZ_LIBS)
+
+fuzz_targets += %D%/fuzz_decode %D%/fuzz_stream
+%C%_fuzz_decode_LDADD = $(FUZZ_LIBS)
+%C%_fuzz_stream_LDADD = $(FUZZ_LIBS)
