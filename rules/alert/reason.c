@@ -107,9 +107,32 @@ add_actor(struct buf *out, const struct event *e)
 }
 
 static void
+add_place(struct buf *out, const struct event *e)
+{
+	const char *method = event_str(e, FIELD_TALLYMAN_ATTRIBUTION_METHOD);
+
+	if (is_set(e, FIELD_CONTAINER_ID) || is_set(e, FIELD_CONTAINER_NAME)) {
+		buf_add_str(out, " in container ");
+		if (is_set(e, FIELD_CONTAINER_NAME))
+			add_name(out, e, FIELD_CONTAINER_NAME);
+		else
+			text_add_cut(out, event_str(e, FIELD_CONTAINER_ID), 12);
+		if (!is_set(e, FIELD_CONTAINER_IMAGE_NAME))
+			return;
+		buf_add_str(out, " (image ");
+		add_name(out, e, FIELD_CONTAINER_IMAGE_NAME);
+		buf_add_char(out, ')');
+	} else if (strcmp(method, "host") == 0)
+		buf_add_str(out, " on the host");
+	else
+		buf_add_str(out, ", container not known");
+}
+
+static void
 add_file(struct buf *out, const struct event *e)
 {
 	add_actor(out, e);
+	add_place(out, e);
 	buf_printf(out, ": %s ", is_set(e, FIELD_EVENT_ACTION) ?
 	    event_str(e, FIELD_EVENT_ACTION) : "touched");
 	text_add_cut(out, event_str(e, FIELD_FILE_PATH), COMMAND_MAX);
@@ -122,6 +145,7 @@ add_connection(struct buf *out, const struct event *e)
 	    !is_set(e, FIELD_DESTINATION_IP);
 
 	add_actor(out, e);
+	add_place(out, e);
 	buf_printf(out, ": %s to ", is_set(e, FIELD_EVENT_ACTION) ?
 	    event_str(e, FIELD_EVENT_ACTION) : "connection");
 	if (local)
@@ -143,6 +167,7 @@ add_flow(struct buf *out, const struct event *e, int64_t total)
 		text_add(out, e, FIELD_SOURCE_IP);
 	else
 		buf_add_str(out, "an unknown process");
+	add_place(out, e);
 	buf_add_str(out, " sent ");
 	text_add_bytes(out, sent);
 	buf_add_str(out, " to ");
@@ -160,28 +185,6 @@ add_other(struct buf *out, const struct event *e)
 		buf_add_str(out, " of ");
 		text_add_cut(out, event_str(e, FIELD_FILE_PATH), COMMAND_MAX);
 	}
-}
-
-static void
-add_place(struct buf *out, const struct event *e)
-{
-	const char *method = event_str(e, FIELD_TALLYMAN_ATTRIBUTION_METHOD);
-
-	if (is_set(e, FIELD_CONTAINER_ID) || is_set(e, FIELD_CONTAINER_NAME)) {
-		buf_add_str(out, " in container ");
-		if (is_set(e, FIELD_CONTAINER_NAME))
-			add_name(out, e, FIELD_CONTAINER_NAME);
-		else
-			text_add_cut(out, event_str(e, FIELD_CONTAINER_ID), 12);
-		if (!is_set(e, FIELD_CONTAINER_IMAGE_NAME))
-			return;
-		buf_add_str(out, " (image ");
-		add_name(out, e, FIELD_CONTAINER_IMAGE_NAME);
-		buf_add_char(out, ')');
-	} else if (strcmp(method, "host") == 0)
-		buf_add_str(out, " on the host");
-	else
-		buf_add_str(out, ", container not known");
 }
 
 static void
@@ -233,6 +236,7 @@ reason_write(struct buf *out, const struct event *e, int64_t total)
 			add_exec(out, e);
 		else
 			add_actor(out, e);
+		add_place(out, e);
 		break;
 	case EVENT_FILE:
 		add_file(out, e);
@@ -245,9 +249,9 @@ reason_write(struct buf *out, const struct event *e, int64_t total)
 		break;
 	default:
 		add_other(out, e);
+		add_place(out, e);
 		break;
 	}
-	add_place(out, e);
 	add_entry(out, e);
 	add_left_host(out, e);
 }

@@ -19,6 +19,7 @@ struct parser {
 	size_t			  len;
 	unsigned		  depth;
 	bool			  failed, no_memory;
+	bool			  broken;	/* a selection has no tree */
 };
 
 static const struct sigma_expr *parse_or(struct parser *);
@@ -111,6 +112,16 @@ fail_unknown(struct parser *p, const char *name, const char *where)
 	fail_at(p, where, text);
 }
 
+/* A broken selection stands as empty, so that reading goes on. */
+static const struct sigma_expr *
+tree_of(struct parser *p, const struct condition_name *name)
+{
+	if (name->expr != NULL)
+		return name->expr;
+	p->broken = true;
+	return check(p, expr_join(p->arena, SIGMA_AND, NULL, 0));
+}
+
 static const struct sigma_expr *
 parse_name(struct parser *p)
 {
@@ -125,9 +136,7 @@ parse_name(struct parser *p)
 			continue;
 		p->names[i].used = true;
 		next_token(p);
-		if (p->names[i].expr == NULL)
-			p->failed = true;
-		return p->names[i].expr;
+		return tree_of(p, &p->names[i]);
 	}
 	fail_unknown(p, name, where);
 	return NULL;
@@ -157,9 +166,7 @@ parse_pattern(struct parser *p, enum sigma_node node)
 		if (!hit)
 			continue;
 		p->names[i].used = true;
-		if (p->names[i].expr == NULL)
-			p->failed = true;
-		else if (!expr_list_add(p->arena, &list, p->names[i].expr))
+		if (!expr_list_add(p->arena, &list, tree_of(p, &p->names[i])))
 			return check(p, NULL);
 	}
 	if (list.n == 0) {
@@ -297,5 +304,5 @@ condition_parse(struct arena *arena, const struct ytree_node *node,
 		    "correlation rule" : "expected and, or or the end");
 	if (p.no_memory)
 		*no_memory = true;
-	return p.failed ? NULL : e;
+	return p.failed || p.broken ? NULL : e;
 }

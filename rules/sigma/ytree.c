@@ -87,7 +87,9 @@ set_text(struct reader *r, struct ytree_node *node, const yaml_event_t *event)
 	yaml_scalar_style_t style = event->data.scalar.style;
 	bool quoted = style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
 	    style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+	/* Marks count characters. */
 	size_t span = event->end_mark.index - event->start_mark.index;
+	size_t i, characters = 0;
 
 	if (memchr(text, '\0', len) != NULL) {
 		fail_at(r, event->start_mark, "a text may not hold a NUL");
@@ -102,8 +104,11 @@ set_text(struct reader *r, struct ytree_node *node, const yaml_event_t *event)
 	node->plain = style == YAML_PLAIN_SCALAR_STYLE;
 	/* Without escapes or folding, the file has the text as it is. */
 	node->lead = -1;
+	for (i = 0; i < len; i++)
+		characters += ((unsigned char)text[i] & 0xc0) != 0x80;
 	if (event->start_mark.line == event->end_mark.line &&
-	    ((node->plain && span == len) || (quoted && span == len + 2)))
+	    ((node->plain && span == characters) ||
+	    (quoted && span == characters + 2)))
 		node->lead = quoted ? 1 : 0;
 	return true;
 }
