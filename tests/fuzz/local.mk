@@ -20,3 +20,6 @@ fuzz_targets += %D%/fuzz_json
 fuzz_targets += %D%/fuzz_decode %D%/fuzz_stream
 %C%_fuzz_decode_LDADD = $(FUZZ_LIBS)
 %C%_fuzz_stream_LDADD = $(FUZZ_LIBS)
+
+fuzz_targets += %D%/fuzz_sigma
+%C%_fuzz_sigma_LDADD = $(FUZZ_LIBS)
