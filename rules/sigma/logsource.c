@@ -12,40 +12,41 @@ struct row {
 	uint32_t	 datasets;
 	enum field_id	 field;		/* FIELD_COUNT: no further limit */
 	const char	*values[VALUES];
+	bool		 done;		/* not what failed */
 };
 
 static const struct row table[] = {
 	{ "process_creation", NULL, BIT(EVENT_PROCESS), FIELD_EVENT_ACTION,
-	    { "exec" } },
+	    { "exec" }, true },
 	{ "process_access", NULL, BIT(EVENT_PROCESS), FIELD_EVENT_ACTION,
-	    { "ptrace" } },
-	{ "process", NULL, BIT(EVENT_PROCESS), FIELD_COUNT, { NULL } },
+	    { "ptrace" }, false },
+	{ "process", NULL, BIT(EVENT_PROCESS), FIELD_COUNT, { NULL }, false },
 	{ "network_connection", NULL, BIT(EVENT_NETWORK), FIELD_COUNT,
-	    { NULL } },
-	{ "file_event", NULL, BIT(EVENT_FILE), FIELD_COUNT, { NULL } },
-	{ "file_access", NULL, BIT(EVENT_FILE), FIELD_COUNT, { NULL } },
-	{ "file_change", NULL, BIT(EVENT_FILE), FIELD_COUNT, { NULL } },
+	    { NULL }, false },
+	{ "file_event", NULL, BIT(EVENT_FILE), FIELD_COUNT, { NULL }, false },
+	{ "file_access", NULL, BIT(EVENT_FILE), FIELD_COUNT, { NULL }, false },
+	{ "file_change", NULL, BIT(EVENT_FILE), FIELD_COUNT, { NULL }, false },
 	{ "file_delete", NULL, BIT(EVENT_FILE), FIELD_EVENT_ACTION,
-	    { "unlink", "unlinkat", "rmdir", "delete", "deletion" } },
+	    { "unlink" }, true },
 	{ "file_rename", NULL, BIT(EVENT_FILE), FIELD_EVENT_ACTION,
-	    { "rename", "renameat", "renameat2" } },
-	{ "flow", NULL, BIT(EVENT_FLOW), FIELD_COUNT, { NULL } },
-	{ "dns", NULL, BIT(EVENT_DNS), FIELD_COUNT, { NULL } },
-	{ "dns_query", NULL, BIT(EVENT_DNS), FIELD_COUNT, { NULL } },
-	{ "http", NULL, BIT(EVENT_HTTP), FIELD_COUNT, { NULL } },
-	{ "proxy", NULL, BIT(EVENT_HTTP), FIELD_COUNT, { NULL } },
-	{ "webserver", NULL, BIT(EVENT_HTTP), FIELD_COUNT, { NULL } },
-	{ "tls", NULL, BIT(EVENT_TLS), FIELD_COUNT, { NULL } },
-	{ "docker", NULL, BIT(EVENT_DOCKER), FIELD_COUNT, { NULL } },
-	{ "authentication", NULL, BIT(EVENT_AUTH), FIELD_COUNT, { NULL } },
-	{ "agent", NULL, BIT(EVENT_AGENT), FIELD_COUNT, { NULL } },
+	    { "rename" }, true },
+	{ "flow", NULL, BIT(EVENT_FLOW), FIELD_COUNT, { NULL }, false },
+	{ "dns", NULL, BIT(EVENT_DNS), FIELD_COUNT, { NULL }, false },
+	{ "dns_query", NULL, BIT(EVENT_DNS), FIELD_COUNT, { NULL }, false },
+	{ "http", NULL, BIT(EVENT_HTTP), FIELD_COUNT, { NULL }, false },
+	{ "proxy", NULL, BIT(EVENT_HTTP), FIELD_COUNT, { NULL }, false },
+	{ "webserver", NULL, BIT(EVENT_HTTP), FIELD_COUNT, { NULL }, false },
+	{ "tls", NULL, BIT(EVENT_TLS), FIELD_COUNT, { NULL }, false },
+	{ "docker", NULL, BIT(EVENT_DOCKER), FIELD_COUNT, { NULL }, false },
+	{ "authentication", NULL, BIT(EVENT_AUTH), FIELD_COUNT, { NULL }, false },
+	{ "agent", NULL, BIT(EVENT_AGENT), FIELD_COUNT, { NULL }, false },
 	{ NULL, "auditd", BIT(EVENT_PROCESS) | BIT(EVENT_FILE) |
-	    BIT(EVENT_NETWORK) | BIT(EVENT_AUTH), FIELD_COUNT, { NULL } },
-	{ NULL, "docker", BIT(EVENT_DOCKER), FIELD_COUNT, { NULL } },
-	{ NULL, "auth", BIT(EVENT_AUTH), FIELD_COUNT, { NULL } },
-	{ NULL, "sshd", BIT(EVENT_AUTH), FIELD_COUNT, { NULL } },
-	{ NULL, "sudo", BIT(EVENT_AUTH), FIELD_COUNT, { NULL } },
-	{ NULL, "pam", BIT(EVENT_AUTH), FIELD_COUNT, { NULL } },
+	    BIT(EVENT_NETWORK) | BIT(EVENT_AUTH), FIELD_COUNT, { NULL }, false },
+	{ NULL, "docker", BIT(EVENT_DOCKER), FIELD_COUNT, { NULL }, false },
+	{ NULL, "auth", BIT(EVENT_AUTH), FIELD_COUNT, { NULL }, false },
+	{ NULL, "sshd", BIT(EVENT_AUTH), FIELD_COUNT, { NULL }, false },
+	{ NULL, "sudo", BIT(EVENT_AUTH), FIELD_COUNT, { NULL }, false },
+	{ NULL, "pam", BIT(EVENT_AUTH), FIELD_COUNT, { NULL }, false },
 };
 #define N_ROWS	(sizeof(table) / sizeof(table[0]))
 #define EVERYTHING ((BIT(EVENT_DATASETS) - 1) & ~(BIT(EVENT_ALERT) | \
@@ -129,6 +130,8 @@ read_name(const struct ytree_node *map, const char *key, const char **out,
 static int
 apply_row(struct sigma_rule *rule, struct arena *arena, const struct row *row)
 {
+	static const char *const failure[] = { "failure" };
+	const struct sigma_expr *both[2];
 	size_t n = 0;
 
 	rule->datasets = row->datasets;
@@ -136,7 +139,10 @@ apply_row(struct sigma_rule *rule, struct arena *arena, const struct row *row)
 		return 0;
 	while (n < VALUES && row->values[n] != NULL)
 		n++;
-	rule->source = expr_texts(arena, row->field, row->values, n);
+	both[0] = expr_texts(arena, row->field, row->values, n);
+	both[1] = expr_not(arena,
+	    expr_texts(arena, FIELD_EVENT_OUTCOME, failure, 1));
+	rule->source = expr_join(arena, SIGMA_AND, both, row->done ? 2 : 1);
 	return rule->source == NULL ? -ENOMEM : 0;
 }
 

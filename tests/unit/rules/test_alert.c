@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "tests/unit/rules/fixture.h"
 #include "rules/alert/alert.h"
 #include "rules/alert/reason.h"
 #include "rules/alert/seen.h"

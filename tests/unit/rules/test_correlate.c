@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "tests/unit/rules/fixture.h"
 #include "rules/correlate/correlate.h"
 #include "rules/matcher/matcher.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "tests/unit/rules/fixture.h"
 #include "rules/matcher/matcher.h"
 
 #define EVENT "{\"@timestamp\":\"2026-06-01T09:14:07Z\"," \
@@ -410,6 +410,13 @@ test_logsource(void **state)
 	    "  s: {process.name: scp}\n  condition: s\n",
 	    "{\"event.dataset\":\"tallyman.process\",\"event.action\":"
 	    "\"setuid\",\"process.name\":\"scp\"}"));
+	/* ... and not one that failed, whose program is the caller's. */
+	assert_false(rule_fits("title: t\nlogsource:\n"
+	    "  category: process_creation\ndetection:\n"
+	    "  s: {process.name: scp}\n  condition: s\n",
+	    "{\"event.dataset\":\"tallyman.process\",\"event.action\":"
+	    "\"exec\",\"event.outcome\":\"failure\","
+	    "\"process.name\":\"scp\"}"));
 }
 
 /* The same question of many rules is asked once. */
@@ -433,8 +440,8 @@ test_predicates_are_shared(void **state)
 	set = read_rule(buf_text(&text), &errors);
 	m = matcher_new(set, &errors, &n);
 	assert_non_null(m);
-	/* exec, the set, exists, two pids */
-	assert_int_equal(matcher_predicates(m), 5);
+	/* exec, failure, the set, exists, two pids */
+	assert_int_equal(matcher_predicates(m), 6);
 	matcher_free(m);
 	sigma_free(set);
 	buf_fini(&text);

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "tests/unit/rules/fixture.h"
 #include "rules/rules.h"
 
 #define BASE "title: r\nid: r1\nlevel: high\nlogsource: {product: linux}\n" \

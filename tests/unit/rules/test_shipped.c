@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "tests/unit/rules/fixture.h"
 #include "rules/rules.h"
 
 #define IDS_MAX	16
