@@ -1,7 +1,10 @@
 noinst_LIBRARIES += %D%/liboutputs.a
 %C%_liboutputs_a_SOURCES = \
+	%D%/bulk.c %D%/bulk.h \
 	%D%/db.c %D%/db.h \
+	%D%/elasticsearch.c %D%/elasticsearch.h \
 	%D%/file.c %D%/file.h \
+	%D%/http.c %D%/http.h \
 	%D%/option.c %D%/option.h \
 	%D%/output.h \
 	%D%/outputs.c %D%/outputs.h \
@@ -11,6 +14,7 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/sender.c %D%/sender.h \
 	%D%/store.c %D%/store.h %D%/store_private.h \
 	%D%/store_file.c %D%/store_prune.c \
+	%D%/template.c %D%/template.h \
 	%D%/termtext.c %D%/termtext.h \
 	%D%/writer.c %D%/writer.h %D%/writer_private.h \
 	%D%/writer_batch.c

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "lib/json.h"
+#include "outputs/elasticsearch.h"
 #include "outputs/file.h"
 
 /* Every kind of output, in the order of the manual. */
 static const struct output_ops *const kinds[] = {
 	&file_output,
+	&elasticsearch_output,
 };
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
 
