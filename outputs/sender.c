@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -41,7 +42,7 @@ struct sender {
 						 * less */
 	int64_t			 after;		/* last row taken up */
 	int64_t			 backoff_ms;
-	bool			 failing;
+	atomic_bool		 failing;
 	struct log_limit	 limit, alarm;
 };
 
@@ -415,6 +416,12 @@ sender_wake(struct sender *s)
 	s->woken = true;
 	pthread_cond_signal(&s->cond);
 	pthread_mutex_unlock(&s->lock);
+}
+
+bool
+sender_failing(const struct sender *s)
+{
+	return atomic_load(&s->failing);
 }
 
 void

@@ -43,6 +43,8 @@ struct sender *sender_start(struct output *, size_t index,
     const char *store_path, struct ledger_stage *, sender_ack_fn, void *ctx);
 /* New rows are in the spool. */
 void sender_wake(struct sender *);
+/* Whether the last delivery came to nothing. Any thread. */
+bool sender_failing(const struct sender *);
 /* Ends a delivery in progress, joins the thread. Accepts NULL. */
 void sender_stop(struct sender *);
 

@@ -209,7 +209,9 @@ linger(struct writer *w)
 	while (owed && writer_now().ns < end.ns) {
 		owed = false;
 		for (i = 0; i < w->n_outs; i++)
-			if (w->outs[i].sender != NULL && w->outs[i].owed > 0)
+			if (w->outs[i].sender != NULL &&
+			    w->outs[i].owed > 0 &&
+			    !sender_failing(w->outs[i].sender))
 				owed = true;
 		if (!owed)
 			break;

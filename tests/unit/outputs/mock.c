@@ -15,16 +15,13 @@
 #include <curl/curl.h>
 
 static void
-exec_mock(const int in[2], const int out[2], int port,
+exec_mock(const char *script, const int in[2], const int out[2], int port,
     const char *const extra[])
 {
-	const char *src = getenv("top_srcdir");
-	char script[4096], number[16];
+	char number[16];
 	const char *argv[24] = { "python3", script, "--port", number };
 	size_t n = 4;
 
-	snprintf(script, sizeof(script), "%s/tests/support/mock_es.py",
-	    src == NULL ? "." : src);
 	snprintf(number, sizeof(number), "%d", port);
 	while (extra != NULL && *extra != NULL && n < 23)
 		argv[n++] = *extra++;
@@ -40,17 +37,21 @@ exec_mock(const int in[2], const int out[2], int port,
 bool
 mock_start(struct mock *m, int port, const char *const argv[])
 {
+	const char *src = getenv("top_srcdir");
+	char line[64] = "", script[4096];
 	int in[2], out[2], status;
-	char line[64] = "";
 	size_t n = 0;
 
+	snprintf(script, sizeof(script), "%s/tests/support/mock_es.py",
+	    src == NULL ? "." : src);
+	assert_int_equal(access(script, R_OK), 0);
 	memset(m, 0, sizeof(*m));
 	assert_int_equal(pipe(in), 0);
 	assert_int_equal(pipe(out), 0);
 	m->pid = fork();
 	assert_true(m->pid >= 0);
 	if (m->pid == 0)
-		exec_mock(in, out, port, argv);
+		exec_mock(script, in, out, port, argv);
 	close(in[0]);
 	close(out[1]);
 	m->input = in[1];

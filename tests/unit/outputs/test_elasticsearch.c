@@ -541,26 +541,32 @@ wait_settled(struct state *t, uint64_t n, int seconds)
 static void
 faults_on_the_way_lose_nothing(void **state)
 {
+	static const char *const faults[] = { "[\"503\", \"item400\"]",
+	    "[\"truncate\"]", "[\"item429\", \"429:1\", \"slow\"]" };
 	struct state *t = *state;
 	char id[16];
 	int i;
 
 	start_mock(t, 0, NULL);
-	assert_non_null(OUTPUTS(t, "timeout", "1s"));
-	mock_faults(&t->mock, "[\"503\", \"item400\", \"truncate\", "
-	    "\"item429\", \"429:1\"]");
+	assert_non_null(OUTPUTS(t, "timeout", "2s"));
 	start_writer(t);
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 60; i++) {
+		if (i % 20 == 0) {
+			assert_true(wait_settled(t, (uint64_t)i, 20));
+			mock_faults(&t->mock, faults[i / 20]);
+		}
 		snprintf(id, sizeof(id), "a%d", i);
 		assert_true(sink(t->writer, id));
 	}
-	assert_true(wait_settled(t, 50, 20));
+	assert_true(wait_settled(t, 60, 20));
 	writer_close(t->writer);
-	assert_int_equal(number(t, "docs"), 49);
+	assert_int_equal(number(t, "docs"), 59);
 	assert_int_equal(ledger_get(ledger_dropped(stage(t), "dead_letter")),
 	    1);
-	assert_int_equal(ledger_get(&stage(t)->delivered), number(t, "docs"));
+	assert_int_equal(ledger_get(&stage(t)->delivered), 59);
 	assert_true(ledger_get(ledger_noted(stage(t), "duplicates")) > 0);
+	assert_int_equal(number(t, "dupes"), (int64_t)ledger_get(
+	    ledger_noted(stage(t), "duplicates")));
 	assert_true(ledger_stage_balances(stage(t)));
 }
 
@@ -728,7 +734,7 @@ dead_backend_and_kill_lose_no_alert(void **state)
 	}
 	assert_true(n > 40);
 	restart_mock(t, port);
-	mock_faults(&t->mock, "[\"503\", \"truncate\", \"reset\"]");
+	mock_faults(&t->mock, "[\"truncate\", \"reset\"]");
 	pid = start_agent(t, round, 5, &from);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
