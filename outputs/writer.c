@@ -45,22 +45,30 @@ writer_free_item(struct item *it)
 	free(it);
 }
 
-/* How full the queue may be for this dataset to be let in. */
+/* How full the queue may be for this dataset to be let in, in percent. */
 static size_t
-room_for(enum event_dataset d)
+share_of(enum event_dataset d)
 {
 	switch (d) {
 	case EVENT_ALERT:
 	case EVENT_INCIDENT:
-		return WRITER_QUEUE;
+		return 100;
 	case EVENT_FLOW:
 	case EVENT_DOCKER:
 	case EVENT_AUTH:
 	case EVENT_AGENT:
-		return WRITER_QUEUE / 10 * 9;
+		return 90;
 	default:
-		return WRITER_QUEUE / 10 * 8;
+		return 80;
 	}
+}
+
+static bool
+has_room(struct writer *w, enum event_dataset d)
+{
+	return queue_count(w->queue) < WRITER_QUEUE / 100 * share_of(d) &&
+	    atomic_load_explicit(&w->queued, memory_order_relaxed) <
+	    WRITER_BYTES / 100 * share_of(d);
 }
 
 bool
@@ -69,6 +77,7 @@ writer_sink(void *self, const struct event *e)
 	struct writer *w = self;
 	enum event_dataset d = event_dataset(e);
 	ledger_count *reason = w->refused[d];
+	size_t bytes = event_bytes(e);
 	struct item *it = NULL;
 
 	ledger_add(&w->in->received, 1);
@@ -76,7 +85,7 @@ writer_sink(void *self, const struct event *e)
 		reason = w->closed;
 		goto drop;
 	}
-	if (queue_count(w->queue) >= room_for(d))
+	if (!has_room(w, d))
 		goto drop;
 	if ((it = calloc(1, sizeof(*it))) == NULL) {
 		reason = w->no_memory;
@@ -84,8 +93,10 @@ writer_sink(void *self, const struct event *e)
 	}
 	it->event = event_ref(e);
 	ledger_add(&w->in->pending, 1);
+	atomic_fetch_add_explicit(&w->queued, bytes, memory_order_relaxed);
 	if (queue_push(w->queue, it))
 		return true;
+	atomic_fetch_sub_explicit(&w->queued, bytes, memory_order_relaxed);
 	ledger_add(&w->in->pending, (uint64_t)-1);
 	writer_free_item(it);
 drop:
@@ -101,7 +112,7 @@ writer_put_container(struct writer *w, const char *id, const char *name,
 	size_t id_len = strlen(id) + 1, name_len = strlen(name) + 1;
 	struct item *it;
 
-	if (queue_count(w->queue) >= WRITER_QUEUE / 10 * 9 ||
+	if (!has_room(w, EVENT_DOCKER) ||
 	    (it = calloc(1, sizeof(*it))) == NULL)
 		return false;
 	if ((it->id = malloc(id_len + name_len + len)) == NULL)
@@ -144,26 +155,39 @@ after_ms(int64_t ms)
 	return t;
 }
 
+static struct item *
+take_item(struct writer *w, int timeout_ms)
+{
+	struct item *it = queue_pop(w->queue, timeout_ms);
+
+	if (it != NULL && it->event != NULL) {
+		ledger_add(&w->in->pending, (uint64_t)-1);
+		atomic_fetch_sub_explicit(&w->queued, event_bytes(it->event),
+		    memory_order_relaxed);
+	}
+	return it;
+}
+
 /* Fills the batch until it is full or old enough to be written. */
 static void
 collect(struct writer *w)
 {
 	struct mono deadline = after_ms(COMMIT_MS), urgent;
-	size_t room = w->n_batch + WRITER_BATCH;
+	size_t room = w->n_batch + WRITER_BATCH, bytes = 0;
 	bool first = true;
 	struct item *it;
 
 	if (room > WRITER_BATCH + WRITER_HELD)
 		room = WRITER_BATCH + WRITER_HELD;
-	while (w->n_batch < room) {
-		it = queue_pop(w->queue, ms_until(deadline));
+	while (w->n_batch < room && bytes < WRITER_BATCH_BYTES) {
+		it = take_item(w, ms_until(deadline));
 		if (it == NULL)
 			break;
 		if (first)
 			deadline = after_ms(COMMIT_MS);
 		first = false;
 		if (it->event != NULL) {
-			ledger_add(&w->in->pending, (uint64_t)-1);
+			bytes += event_bytes(it->event);
 			ledger_add(&w->in->delivered, 1);
 			ledger_add(&w->stored->received, 1);
 			ledger_add(&w->stored->pending, 1);
@@ -390,11 +414,9 @@ drop_rest(struct writer *w)
 		writer_free_item(w->batch[i]);
 	}
 	w->n_batch = 0;
-	while (w->queue != NULL && (it = queue_pop(w->queue, 0)) != NULL) {
-		if (it->event != NULL) {
-			ledger_add(&w->in->pending, (uint64_t)-1);
+	while (w->queue != NULL && (it = take_item(w, 0)) != NULL) {
+		if (it->event != NULL)
 			ledger_add(w->closed, 1);
-		}
 		writer_free_item(it);
 	}
 }

@@ -16,7 +16,9 @@
 #include "outputs/writer.h"
 
 #define WRITER_QUEUE	16384	/* events */
+#define WRITER_BYTES	(64 << 20)	/* of events in the queue */
 #define WRITER_BATCH	512	/* items of one transaction */
+#define WRITER_BATCH_BYTES	(8 << 20)	/* and their events' bytes */
 #define WRITER_HELD	4096	/* alerts that wait for a full disk */
 #define WRITER_ACKS	256	/* answers of senders that wait */
 /* Documents of one output that wait in the spool: bulk, alerts. */
@@ -54,6 +56,7 @@ struct writer {
 	struct reader		*reader;	/* for the local outputs */
 
 	struct queue		*queue;
+	atomic_size_t		 queued;	/* bytes of its events */
 	struct queue		*acks;
 	struct sender_acks	*unsettled[WRITER_ACKS];
 	size_t			 n_unsettled;

@@ -181,6 +181,12 @@ event_truncated(const struct event *e)
 	return e->truncated;
 }
 
+size_t
+event_bytes(const struct event *e)
+{
+	return arena_used(e->arena);
+}
+
 void
 event_set_str(struct event *e, enum field_id id, const char *s, size_t len)
 {

@@ -103,6 +103,8 @@ struct wall event_time(const struct event *);
 void event_seal(struct event *);
 bool event_sealed(const struct event *);
 bool event_truncated(const struct event *);
+/* Bytes of memory that the event's fields take, for bounds of queues. */
+size_t event_bytes(const struct event *);
 
 /* Setters copy. The field's type in the table must match (asserted). A NULL
  * given to event_set_cstr sets nothing. */
