@@ -161,20 +161,20 @@ make(struct enrich *e)
 		return -ENOMEM;
 	e->processes = process_table_new(e->env.ledger, e->env.clock,
 	    e->env.ask, origin_host_id(e->origin));
-	/* The joins look at it while they are made. */
-	e->owner.processes = e->processes;
-	if (e->processes == NULL || make_docker(e) != 0 || make_joins(e) != 0)
+	if (e->processes == NULL || make_docker(e) != 0)
 		return -ENOMEM;
 	e->owner = (struct owner){
 		.processes = e->processes,
 		.containers = e->containers,
 		.docker = e->docker,
-		.entries = e->entries,
 		.unknown = ledger_noted(ledger_stage(e->env.ledger,
 		    "enrich.process"), "events_without_owner"),
 		.seen = flow_on_process,
-		.seen_ctx = e->flows,
 	};
+	if (make_joins(e) != 0)
+		return -ENOMEM;
+	e->owner.entries = e->entries;
+	e->owner.seen_ctx = e->flows;
 	for (i = 0; i < sizeof(enricher_ops) / sizeof(enricher_ops[0]); i++)
 		pipeline_add_enricher(e->env.pipeline, enricher_ops[i].name,
 		    enricher_ops[i].fn, enricher_ops[i].self(e));

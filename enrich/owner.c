@@ -159,7 +159,8 @@ match(struct owner *o, struct event *ev, uint32_t pid, uint32_t ppid)
 	return process_exec(o->processes, pid, ppid, event_time(ev), &x);
 }
 
-/* An event that was held comes again: the generation that it was given. */
+/* An event that was held comes again: the generation that it was given. One
+ * that /proc was asked about may have a better start, and so a new id. */
 static struct process *
 find_again(struct owner *o, const struct event *ev, uint32_t pid)
 {
@@ -168,11 +169,11 @@ find_again(struct owner *o, const struct event *ev, uint32_t pid)
 
 	p = process_at(o->processes, pid,
 	    (uint32_t)event_num(ev, FIELD_PROCESS_PARENT_PID), event_time(ev));
-	if (p != NULL && strcmp(process_entity(o->processes, p), entity) == 0)
+	if (p == NULL)
+		p = process_newest(o->processes, pid);
+	if (p == NULL || p->asked)
 		return p;
-	p = process_newest(o->processes, pid);
-	return p != NULL && strcmp(process_entity(o->processes, p),
-	    entity) == 0 ? p : NULL;
+	return strcmp(process_entity(o->processes, p), entity) == 0 ? p : NULL;
 }
 
 static bool

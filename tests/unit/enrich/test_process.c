@@ -1,0 +1,536 @@
+/*
+ * The process table against the life of processes as the kernel told it on a
+ * real host: the order of connector events and audit records, pids and
+ * parents are those of recorded runs; which container is right is known from
+ * how the scene was made, never from the table.
+ */
+#include "tests/unit/enrich/bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MS	MONO_MS
+
+static const char *const true_args[] = { "/bin/true", NULL };
+
+/* pid 1, dockerd and a shim, as the scan finds them. */
+static struct bench *
+host(void)
+{
+	struct bench *b = bench_new(true);
+
+	enrich_start(b->enrich);
+	assert_int_equal(b->scans, 1);
+	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
+	bench_proc(b, 300, 1, -1800 * MONO_S, "", "/usr/sbin/dockerd", 0,
+	    'S');
+	bench_proc(b, 400, 1, -60 * MONO_S, "",
+	    "/usr/bin/containerd-shim-runc-v2", 0, 'S');
+	process_on_scan_end(enrich_processes(b->enrich));
+	return b;
+}
+
+static void
+host_processes_are_the_hosts(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+	const char *const args[] = { "ls", "-l", NULL };
+
+	(void)state;
+	bench_fork(b, 0, 1, 500);
+	bench_execd(b, 1 * MS, 500);
+	ev = bench_submit(b, bench_exec(1 * MS, 500, 1, "/bin/ls", "/", args));
+	assert_owner(ev, "", "host");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "high");
+	assert_int_equal(event_has(ev, FIELD_CONTAINER_ID), EVENT_ABSENT);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_PARENT_NAME), "init");
+	assert_int_equal(strlen(event_str(ev, FIELD_PROCESS_ENTITY_ID)), 20);
+	assert_string_not_equal(event_str(ev, FIELD_PROCESS_ENTITY_ID),
+	    event_str(ev, FIELD_PROCESS_PARENT_ENTITY_ID));
+	bench_free(b);
+}
+
+/* docker run: runtime, stage, hook are the host's, the entrypoint is not. */
+static void
+entrypoint_is_the_containers(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	docker_on_list(enrich_docker(b->enrich), "[]", 2);
+	bench_run(b, 0, 400, 1000, BENCH_ID_A);
+	ev = bench_last(b);
+	/* Docker has not told of it: it is asked, and the event waits. */
+	assert_owner(ev, "", "host");
+	assert_int_equal(b->inspects, 1);
+	assert_string_equal(b->inspected[0], BENCH_ID_A);
+	bench_at(b, 600 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_ENTRY_KIND),
+	    "entrypoint");
+	bench_free(b);
+}
+
+/* A container older than the agent, with children of all kinds. */
+static struct bench *
+old_container(void)
+{
+	struct bench *b = bench_new(true);
+
+	enrich_start(b->enrich);
+	/* Children before parents, as /proc may list them after a wrap. */
+	bench_proc(b, 77, 2000, -5 * MONO_S, BENCH_ID_A, "/bin/sh", 0, 'S');
+	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
+	bench_proc(b, 400, 1, -60 * MONO_S, "",
+	    "/usr/bin/containerd-shim-runc-v2", 0, 'S');
+	bench_proc(b, 2000, 400, -59 * MONO_S, BENCH_ID_A, "/bin/sh", 0, 'S');
+	/* Moved itself to the root cgroup before the agent came. */
+	bench_proc(b, 2001, 2000, -58 * MONO_S, "", "/bin/sleep", 0, 'S');
+	process_on_scan_end(enrich_processes(b->enrich));
+	return b;
+}
+
+static const struct event *
+run_true(struct bench *b, int64_t ns, uint32_t parent, uint32_t pid)
+{
+	bench_fork(b, ns, parent, pid);
+	bench_execd(b, ns + MS / 2, pid);
+	bench_exit(b, ns + MS, pid);
+	return bench_submit(b, bench_exec(ns + MS / 2, pid, parent,
+	    "/bin/busybox", "/", true_args));
+}
+
+/* Docker knows it: container events need not wait. */
+static void
+tell_docker(struct bench *b, const char *id)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), "{\"Type\":\"container\","
+	    "\"Action\":\"create\",\"Actor\":{\"ID\":\"%s\",\"Attributes\":"
+	    "{\"image\":\"busybox\",\"name\":\"box\"}},\"timeNano\":%lld}",
+	    id, (long long)BENCH_START - 1000);
+
+	docker_on_event_bytes(enrich_docker(b->enrich), text, (size_t)n);
+}
+
+static void
+shell_loop(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	for (i = 0; i < 1000; i++) {
+		ev = run_true(b, i * 2 * MS, 77, 10000 + i);
+		assert_owner(ev, BENCH_ID_A, "parent");
+		assert_string_equal(event_str(ev, FIELD_CONTAINER_NAME),
+		    "box");
+		assert_string_equal(event_str(ev, FIELD_PROCESS_PARENT_NAME),
+		    "sh");
+	}
+	bench_free(b);
+}
+
+/* The parent is gone before its child executes, and its child too. */
+static void
+double_fork(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	for (i = 0; i < 500; i++) {
+		uint32_t p = 10000 + 2 * i;
+		int64_t ns = i * 3 * MS;
+
+		bench_fork(b, ns, 77, p);
+		bench_fork(b, ns + 10000, p, p + 1);
+		bench_exit(b, ns + 20000, p);
+		bench_execd(b, ns + 30000, p + 1);
+		bench_exit(b, ns + 400000, p + 1);
+		/* Adopted by the shim. */
+		ev = bench_submit(b, bench_exec(ns + 30000, p + 1, 400,
+		    "/bin/busybox", "/", true_args));
+		assert_owner(ev, BENCH_ID_A, "parent");
+		assert_string_equal(event_str(ev, FIELD_PROCESS_PARENT_NAME),
+		    "containerd-shim-runc-v2");
+	}
+	bench_free(b);
+}
+
+static void
+moved_to_the_root_cgroup(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	ev = run_true(b, 0, 2001, 10000);
+	assert_owner(ev, BENCH_ID_A, "parent");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "medium");
+	/* One that moves while we watch: nothing that /proc says counts. */
+	bench_proc(b, 77, 2000, -5 * MONO_S, "", "/bin/sh", 0, 'S');
+	ev = run_true(b, 10 * MS, 77, 10001);
+	assert_owner(ev, BENCH_ID_A, "parent");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "high");
+	bench_free(b);
+}
+
+/* All pids in use again and again, half by the host, half by a container;
+ * records come in blocks after everything has exited. */
+static void
+reused_pids(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t round, i, j, right = 0;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	for (round = 0; round < 40; round++) {
+		int64_t at = round * 400 * MS;
+
+		for (i = 0; i < 40; i++) {
+			uint32_t pid = 1500 + i % 10;
+			uint32_t parent = i % 3 == 0 ? 77 : 1;
+			int64_t ns = at + i * 5 * MS;
+
+			bench_fork(b, ns, parent, pid);
+			bench_execd(b, ns + 100000, pid);
+			bench_exit(b, ns + 700000, pid);
+		}
+		for (j = 0; j < 40; j++) {
+			int64_t ns = at + j * 5 * MS + 50000;
+			bool inside = j % 3 == 0;
+
+			ev = bench_submit(b, bench_exec(ns, 1500 + j % 10,
+			    inside ? 77 : 1, "/bin/busybox", "/", true_args));
+			assert_owner(ev, inside ? BENCH_ID_A : "",
+			    inside ? "parent" : "host");
+			right++;
+		}
+	}
+	assert_int_equal(right, 1600);
+	bench_free(b);
+}
+
+/* Other records than exec are matched by time and parent. */
+static void
+other_records_of_reused_pids(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	for (i = 0; i < 100; i++) {
+		bench_fork(b, i * 2 * MS, i % 2 == 0 ? 77 : 1, 1500);
+		bench_exit(b, i * 2 * MS + 800000, 1500);
+	}
+	for (i = 0; i < 100; i++) {
+		ev = bench_submit(b, bench_connect(i * 2 * MS + 400000, 1500,
+		    i % 2 == 0 ? 77 : 1, "203.0.113.9", 80));
+		assert_owner(ev, i % 2 == 0 ? BENCH_ID_A : "",
+		    i % 2 == 0 ? "parent" : "host");
+	}
+	bench_free(b);
+}
+
+static void
+docker_exec_of_a_short_command(void **state)
+{
+	struct bench *b = old_container();
+	const char *const args[] = { "/q/probe", "arg1", NULL };
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	for (i = 0; i < 50; i++) {
+		ev = bench_docker_exec(b, i * 100 * MS, 400, 20000 + i * 10,
+		    BENCH_ID_A, BENCH_EXEC, args);
+		assert_owner(ev, BENCH_ID_A, "runtime");
+		assert_string_equal(event_str(ev, FIELD_TALLYMAN_ENTRY_KIND),
+		    "exec");
+		assert_string_equal(event_str(ev,
+		    FIELD_TALLYMAN_ENTRY_EXEC_ID), BENCH_EXEC);
+	}
+	bench_free(b);
+}
+
+/* A stage's own calls, before it is the container's program, are runc's. */
+static void
+stage_is_not_the_container(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 400, 20000);
+	bench_execd(b, MS, 20000);
+	bench_fork(b, 5 * MS, 20000, 20001);
+	bench_submit(b, bench_exec(MS, 20000, 400, "/usr/sbin/runc",
+	    "/run/containerd/" BENCH_ID_A, (const char *const[]){ "runc",
+	    "exec", "--process", "/tmp/x", BENCH_ID_A, NULL }));
+	ev = bench_submit(b, bench_connect(6 * MS, 20001, 20000,
+	    "203.0.113.9", 80));
+	assert_owner(ev, "", "host");
+	bench_execd(b, 8 * MS, 20001);
+	ev = bench_submit(b, bench_exec(8 * MS, 20001, 20000, "/bin/sh", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	ev = bench_submit(b, bench_connect(9 * MS, 20001, 20000,
+	    "203.0.113.9", 80));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	bench_free(b);
+}
+
+/* A container's own file at the runtime's path, with another's id. */
+static void
+forged_runtime(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 77, 10000);
+	bench_execd(b, MS, 10000);
+	bench_fork(b, 2 * MS, 10000, 10001);
+	bench_execd(b, 3 * MS, 10001);
+	ev = bench_submit(b, bench_exec(MS, 10000, 77, "/usr/sbin/runc", "/",
+	    (const char *const[]){ "runc", "exec", BENCH_ID_B, "sh", NULL }));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	ev = bench_submit(b, bench_exec(3 * MS, 10001, 10000, "/bin/sh", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	bench_free(b);
+}
+
+/* A shell that forks a child and then becomes the runtime itself: the child
+ * was the host's at its fork, though its record comes later. */
+static void
+forked_before_the_runtime(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	bench_fork(b, 0, 1, 600);
+	bench_execd(b, MS, 600);
+	bench_fork(b, 2 * MS, 600, 601);
+	bench_execd(b, 3 * MS, 600);
+	bench_fork(b, 4 * MS, 600, 602);
+	bench_execd(b, 5 * MS, 601);
+	bench_execd(b, 5 * MS, 602);
+	bench_submit(b, bench_exec(MS, 600, 1, "/bin/sh", "/", true_args));
+	bench_submit(b, bench_exec(3 * MS, 600, 1, "/usr/bin/runc", "/",
+	    (const char *const[]){ "runc", "exec", BENCH_ID_A, "sh", NULL }));
+	ev = bench_submit(b, bench_exec(5 * MS, 601, 600, "/bin/ls", "/",
+	    true_args));
+	assert_owner(ev, "", "host");
+	tell_docker(b, BENCH_ID_A);
+	ev = bench_submit(b, bench_exec(5 * MS, 602, 600, "/bin/sh", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	bench_free(b);
+}
+
+/* No fork was heard of: /proc is asked, and only an answer about that very
+ * process counts. */
+static void
+late_answers_of_proc(void **state)
+{
+	struct bench *b = bench_new(true);
+	const struct event *ev;
+
+	(void)state;
+	bench_execd(b, 0, 900);
+	ev = bench_submit(b, bench_exec(0, 900, 899, "/bin/sh", "/",
+	    true_args));
+	assert_null(ev);
+	assert_int_equal(b->procs, 1);
+	assert_int_equal(b->proc_pids[0], 900);
+	/* The pid has another owner by now, in a container. */
+	bench_exit(b, 1 * MS, 900);
+	bench_fork(b, 2 * MS, 1, 900);
+	bench_proc(b, 900, 1, 2 * MS, BENCH_ID_A, "/bin/sh", 0, 'S');
+	bench_at(b, 600 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_has(ev, FIELD_CONTAINER_ID), EVENT_MISSING);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_ATTRIBUTION_METHOD),
+	    "none");
+
+	/* The right one answers. */
+	tell_docker(b, BENCH_ID_B);
+	bench_execd(b, 700 * MS, 901);
+	assert_null(bench_submit(b, bench_exec(700 * MS, 901, 899, "/bin/sh",
+	    "/", true_args)));
+	bench_proc(b, 901, 899, 690 * MS, BENCH_ID_B, "/bin/sh", 0, 'S');
+	bench_at(b, 720 * MS);
+	assert_owner(bench_last(b), BENCH_ID_B, "cgroup");
+
+	/* An exiting task reads "/" everywhere: no proof of the host. */
+	bench_execd(b, 800 * MS, 902);
+	assert_null(bench_submit(b, bench_exec(800 * MS, 902, 899, "/bin/sh",
+	    "/", true_args)));
+	bench_proc(b, 902, 899, 790 * MS, "", "/bin/sh", 0x4, 'R');
+	bench_at(b, 820 * MS);
+	assert_string_equal(event_str(bench_last(b),
+	    FIELD_TALLYMAN_ATTRIBUTION_METHOD), "none");
+	bench_free(b);
+}
+
+/* A record without its connector event does not shift those after it. */
+static void
+lost_exec_record(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 77, 1500);
+	bench_execd(b, MS, 1500);	/* its record is lost */
+	bench_exit(b, 2 * MS, 1500);
+	bench_fork(b, 50 * MS, 1, 1500);
+	bench_execd(b, 51 * MS, 1500);
+	bench_exit(b, 52 * MS, 1500);
+	ev = bench_submit(b, bench_exec(51 * MS, 1500, 1, "/bin/ls", "/",
+	    true_args));
+	assert_owner(ev, "", "host");
+	bench_free(b);
+}
+
+static void
+loss_is_repaired_by_a_scan(void **state)
+{
+	struct bench *b = old_container();
+	struct process_table *t = enrich_processes(b->enrich);
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_at(b, 1000 * MS);
+	process_on_loss(t);
+	assert_int_equal(b->scans, 2);
+	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
+	bench_proc(b, 2000, 400, -59 * MONO_S, BENCH_ID_A, "/bin/sh", 0, 'S');
+	/* Forked while we heard nothing. */
+	bench_proc(b, 3000, 2000, 900 * MS, BENCH_ID_A, "/bin/sh", 0, 'S');
+	process_on_scan_end(t);
+	/* 77 was not met: it has gone. */
+	assert_null(process_newest(t, 77));
+	assert_non_null(process_newest(t, 2000));
+	ev = run_true(b, 1100 * MS, 3000, 10000);
+	assert_owner(ev, BENCH_ID_A, "parent");
+	bench_free(b);
+}
+
+/* What no runtime that we know has started is known by Docker's init pid. */
+static void
+unknown_runtime(void **state)
+{
+	struct bench *b = host();
+	struct process_table *t = enrich_processes(b->enrich);
+	const struct event *ev;
+	uint8_t id[32];
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	assert_true(container_id_parse(BENCH_ID_A, 64, id));
+	bench_fork(b, 0, 400, 5000);
+	bench_execd(b, MS, 5000);
+	bench_submit(b, bench_exec(MS, 5000, 400, "/opt/strange/runtime", "/",
+	    true_args));
+	bench_fork(b, 2 * MS, 5000, 5001);
+	/* A pid that Docker names for a start long before is another's. */
+	process_on_init(t, 5000, id, bench_wall(-100 * MONO_S));
+	ev = run_true(b, 3 * MS, 5001, 5002);
+	assert_owner(ev, "", "host");
+	process_on_init(t, 5000, id, bench_wall(5 * MS));
+	ev = run_true(b, 10 * MS, 5001, 5003);
+	assert_owner(ev, BENCH_ID_A, "parent");
+	bench_free(b);
+}
+
+static void
+dead_are_kept_for_a_while(void **state)
+{
+	struct bench *b = host();
+	struct process_table *t = enrich_processes(b->enrich);
+	size_t before = process_count(t);
+
+	(void)state;
+	bench_fork(b, 0, 1, 500);
+	bench_exit(b, MS, 500);
+	bench_at(b, 19 * MONO_S);
+	assert_int_equal(process_count(t), before + 1);
+	bench_at(b, 21 * MONO_S);
+	assert_int_equal(process_count(t), before);
+	bench_free(b);
+}
+
+/* Full: the dead go first, nobody crashes, and the count stays. */
+static void
+table_is_bounded(void **state)
+{
+	struct bench *b = host();
+	struct process_table *t = enrich_processes(b->enrich);
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < PROCESS_LIMIT + 5000; i++) {
+		bench_fork(b, i * 1000, 1, 10000 + i);
+		if (i % 2 == 0)
+			bench_exit(b, i * 1000 + 500, 10000 + i);
+	}
+	assert_int_equal(process_count(t), PROCESS_LIMIT);
+	ev = run_true(b, 500 * MS, 1, 9000);
+	assert_owner(ev, "", "host");
+	/* More living than there is room for. */
+	for (i = 0; i < PROCESS_LIMIT + 10; i++)
+		bench_fork(b, MONO_S + i * 1000, 400, 200000 + i);
+	assert_int_equal(process_count(t), PROCESS_LIMIT);
+	bench_free(b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(host_processes_are_the_hosts),
+		cmocka_unit_test(entrypoint_is_the_containers),
+		cmocka_unit_test(shell_loop),
+		cmocka_unit_test(double_fork),
+		cmocka_unit_test(moved_to_the_root_cgroup),
+		cmocka_unit_test(reused_pids),
+		cmocka_unit_test(other_records_of_reused_pids),
+		cmocka_unit_test(docker_exec_of_a_short_command),
+		cmocka_unit_test(stage_is_not_the_container),
+		cmocka_unit_test(forged_runtime),
+		cmocka_unit_test(forked_before_the_runtime),
+		cmocka_unit_test(late_answers_of_proc),
+		cmocka_unit_test(lost_exec_record),
+		cmocka_unit_test(loss_is_repaired_by_a_scan),
+		cmocka_unit_test(unknown_runtime),
+		cmocka_unit_test(dead_are_kept_for_a_while),
+		cmocka_unit_test(table_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
