@@ -268,6 +268,12 @@ enrich_containers(struct enrich *e)
 	return e->containers;
 }
 
+struct user_table *
+enrich_users(struct enrich *e)
+{
+	return e->users;
+}
+
 bool
 enrich_docker_ready(const struct enrich *e)
 {

@@ -20,6 +20,7 @@
 #include "enrich/container.h"
 #include "enrich/docker.h"
 #include "enrich/process.h"
+#include "enrich/user.h"
 #include "lib/ipaddr.h"
 #include "lib/mono.h"
 
@@ -64,6 +65,7 @@ void enrich_reload(struct enrich *);
 struct docker *enrich_docker(struct enrich *);
 struct process_table *enrich_processes(struct enrich *);
 struct container_table *enrich_containers(struct enrich *);
+struct user_table *enrich_users(struct enrich *);
 
 bool enrich_docker_ready(const struct enrich *);
 size_t enrich_container_count(const struct enrich *);

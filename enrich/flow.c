@@ -19,6 +19,8 @@
 #define UDP_LATE_NS	(60 * MONO_S)
 /* connect(2) gives up after two minutes and says so only then. */
 #define KEEP_NS		(135 * MONO_S)
+/* When a flow that goes on takes whoever may have entered its network. */
+#define LAST_NS		(5 * MONO_S)
 /* Two processes so near to each other cannot be told apart by time. */
 #define SAME_NS		(5 * MONO_MS)
 
@@ -299,25 +301,29 @@ find_rivals(struct flow_join *t, const struct ends *e, const struct opener *o,
 			add_candidate(s, r->process->entity);
 }
 
+/*
+ * The record of a connect that blocks comes after the first report, so the
+ * weaker windows have to wait: 0 only what fits exactly, 1 the hold is over,
+ * 2 nothing better will come.
+ */
 static bool
-join(struct flow_join *t, const struct ends *e, struct sticky *s)
+join(struct flow_join *t, const struct ends *e, struct sticky *s,
+    unsigned patience)
 {
 	int64_t at = e->start.ns;
 	const struct window soon = { at - SOON_NS, at + AHEAD_NS, false,
 	    false };
-	const struct window late = { at - LATE_NS, at - SOON_NS, true, false };
-	const struct window udp = { at - UDP_LATE_NS, at + AHEAD_NS, true,
-	    true };
+	const struct window late = e->udp ?
+	    (struct window){ at - UDP_LATE_NS, at + AHEAD_NS, true, true } :
+	    (struct window){ at - LATE_NS, at - SOON_NS, true, false };
 	const struct window *w = &soon;
 	struct opener *o;
 	int rank = 2;
 
 	o = pick(t, e, w, rank);
-	if (o == NULL && !e->udp)
+	if (o == NULL && patience > 0)
 		o = pick(t, e, w = &late, rank);
-	if (o == NULL && e->udp)
-		o = pick(t, e, w = &udp, rank);
-	if (o == NULL)
+	if (o == NULL && patience > 1)
 		o = pick(t, e, w = &soon, rank = 1);
 	if (o == NULL)
 		return false;
@@ -578,6 +584,16 @@ finish(struct flow_join *t, struct sticky *s)
 	map_remove(t->sticky, s);
 }
 
+static unsigned
+patience(struct flow_join *t, const struct sticky *s, bool is_final)
+{
+	int64_t waited = mono_now(t->env.clock).ns - s->asked_ns;
+
+	if (waited < t->env.hold_ns)
+		return 0;
+	return is_final || waited > LAST_NS ? 2 : 1;
+}
+
 void
 flow_enrich(void *self, struct event *ev, bool *hold)
 {
@@ -585,7 +601,7 @@ flow_enrich(void *self, struct event *ev, bool *hold)
 	struct sticky *s = NULL;
 	const struct event_value *final;
 	const char *id;
-	bool waits;
+	bool waits, is_final;
 	struct ends e;
 
 	if (!is_flow_like(ev))
@@ -594,8 +610,11 @@ flow_enrich(void *self, struct event *ev, bool *hold)
 	id = event_str(ev, FIELD_TALLYMAN_FLOW_ID);
 	if (*id != '\0')
 		s = find_sticky(t, id);
+	final = event_get(ev, FIELD_TALLYMAN_FLOW_FINAL);
+	is_final = event_dataset(ev) == EVENT_FLOW && final != NULL &&
+	    final->flag;
 	if (s != NULL && s->process == NULL && may_be_ours(ev, &e))
-		(void)join(t, &e, s);
+		(void)join(t, &e, s, patience(t, s, is_final));
 	write_owner(t, ev, &e, s);
 	if (s == NULL)
 		return;
@@ -607,7 +626,6 @@ flow_enrich(void *self, struct event *ev, bool *hold)
 	if (*hold)
 		return;
 	write_process(t, ev, s);
-	final = event_get(ev, FIELD_TALLYMAN_FLOW_FINAL);
-	if (event_dataset(ev) == EVENT_FLOW && final != NULL && final->flag)
+	if (is_final)
 		finish(t, s);
 }

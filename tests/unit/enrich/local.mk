@@ -1,4 +1,14 @@
 # One line per test: unit_tests += %D%/test_x
+unit_tests += %D%/test_splitter
+unit_tests += %D%/test_docker
+%C%_test_docker_SOURCES = %D%/test_docker.c %D%/bench.c %D%/bench.h
 unit_tests += %D%/test_process
 %C%_test_process_SOURCES = %D%/test_process.c %D%/bench.c %D%/bench.h
+unit_tests += %D%/test_flow
+%C%_test_flow_SOURCES = %D%/test_flow.c %D%/bench.c %D%/bench.h
+unit_tests += %D%/test_entry
+%C%_test_entry_SOURCES = %D%/test_entry.c %D%/bench.c %D%/bench.h
+unit_tests += %D%/test_identity
+unit_tests += %D%/test_origin
+%C%_test_origin_SOURCES = %D%/test_origin.c %D%/bench.c %D%/bench.h
 EXTRA_DIST += %D%/data

@@ -1,0 +1,477 @@
+/*
+ * Flows and their processes: connects recorded by audit a few milliseconds
+ * before the first packet, as measured; who opened which is known from how
+ * the scene was made.
+ */
+#include "tests/unit/enrich/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS	MONO_MS
+#define IP_A	"172.17.0.2"
+#define IP_B	"172.17.0.3"
+#define OUT	"203.0.113.9"
+
+static void
+box(struct bench *b, const char *id, const char *name, const char *ip,
+    const char *mode)
+{
+	char text[2048];
+	int n = snprintf(text, sizeof(text), "{\"Id\":\"%s\",\"Name\":\"/%s\","
+	    "\"Created\":\"2026-11-22T02:40:00Z\","
+	    "\"State\":{\"Status\":\"running\",\"Pid\":0},"
+	    "\"HostConfig\":{\"NetworkMode\":\"%s\"},"
+	    "\"Config\":{\"Image\":\"img-%s\"},"
+	    "\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"IPAddress\":"
+	    "\"%s\",\"IPPrefixLen\":16,\"Gateway\":\"172.17.0.1\"}}}}",
+	    id, name, mode, name, ip);
+	struct docker *d = enrich_docker(b->enrich);
+
+	docker_want(d, id, bench_wall(-60 * MONO_S));
+	docker_on_inspect(d, id, 200, text, (size_t)n);
+	assert_non_null(container_find(enrich_containers(b->enrich), id, 64));
+}
+
+/* Two containers, each with a shell (2000, 3000), one on the host (500). */
+static struct bench *
+host(void)
+{
+	struct bench *b = bench_new(true);
+
+	enrich_start(b->enrich);
+	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
+	bench_proc(b, 500, 1, -60 * MONO_S, "", "/bin/bash", 0, 'S');
+	bench_proc(b, 2000, 1, -59 * MONO_S, BENCH_ID_A, "/bin/sh", 0, 'S');
+	bench_proc(b, 3000, 1, -58 * MONO_S, BENCH_ID_B, "/bin/dash", 0, 'S');
+	process_on_scan_end(enrich_processes(b->enrich));
+	docker_on_list(enrich_docker(b->enrich), "[]", 2);
+	box(b, BENCH_ID_A, "alpha", IP_A, "bridge");
+	box(b, BENCH_ID_B, "beta", IP_B, "bridge");
+	return b;
+}
+
+static struct event *
+flow(int64_t ns, const char *id, const char *from, uint16_t sport,
+    const char *to, uint16_t dport, const char *proto, bool final)
+{
+	struct event *ev = event_new(EVENT_FLOW, bench_wall(ns));
+	struct ipaddr ip;
+
+	assert_int_equal(ipaddr_parse(from, strlen(from), &ip), 0);
+	event_set_ip(ev, FIELD_SOURCE_IP, &ip);
+	assert_int_equal(ipaddr_parse(to, strlen(to), &ip), 0);
+	event_set_ip(ev, FIELD_DESTINATION_IP, &ip);
+	event_set_num(ev, FIELD_SOURCE_PORT, sport);
+	event_set_num(ev, FIELD_DESTINATION_PORT, dport);
+	event_set_cstr(ev, FIELD_NETWORK_TRANSPORT, proto);
+	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_ID, id);
+	event_set_time(ev, FIELD_EVENT_START, bench_wall(ns));
+	event_set_bool(ev, FIELD_TALLYMAN_FLOW_FINAL, final);
+	event_set_cstr(ev, FIELD_EVENT_ACTION, "network_flow");
+	return ev;
+}
+
+static void
+child(struct bench *b, int64_t ns, uint32_t parent, uint32_t pid,
+    const char *exe)
+{
+	bench_fork(b, ns, parent, pid);
+	bench_execd(b, ns + 100000, pid);
+	bench_submit(b, bench_exec(ns + 100000, pid, parent, exe, "/",
+	    (const char *const[]){ exe, "-x", NULL }));
+}
+
+static void
+container_to_outside(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/scp");
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 22));
+	/* Gone before the flow is reported. */
+	bench_exit(b, 12 * MS, 2001);
+	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 22, "tcp",
+	    false));
+	assert_non_null(ev);
+	assert_owner(ev, BENCH_ID_A, "address");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "high");
+	assert_string_equal(event_str(ev, FIELD_CONTAINER_NAME), "alpha");
+	assert_string_equal(event_str(ev, FIELD_NETWORK_NAME), "bridge");
+	assert_string_equal(event_str(ev, FIELD_NETWORK_DIRECTION), "egress");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_SOURCE_SCOPE),
+	    "container");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_DESTINATION_SCOPE),
+	    "outside");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_SOURCE_CONTAINER_IMAGE), "img-alpha");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "scp");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_COMMAND_LINE),
+	    "/usr/bin/scp -x");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_PARENT_NAME), "sh");
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2001);
+	assert_string_equal(event_str(ev, FIELD_USER_NAME), "root");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "connect");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "high");
+
+	/* A minute later the process is still the flow's. */
+	bench_at(b, 60 * MONO_S);
+	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 22, "tcp",
+	    true));
+	assert_non_null(ev);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "scp");
+	bench_free(b);
+}
+
+/* The record comes after the first packet: connect(2) waits for the answer. */
+static void
+record_comes_later(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	bench_at(b, 20 * MS);
+	assert_null(bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 80,
+	    "tcp", false)));
+	bench_at(b, 40 * MS);
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 80));
+	bench_at(b, 60 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_EVENT_DATASET),
+	    "tallyman.flow");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+	/* Nobody ever says: it goes on after the hold. */
+	assert_null(bench_submit(b, flow(70 * MS, "f2", IP_A, 40001, OUT, 80,
+	    "tcp", false)));
+	bench_at(b, 300 * MS);
+	assert_ptr_equal(bench_last(b), ev);
+	bench_at(b, 400 * MS);
+	assert_ptr_not_equal(bench_last(b), ev);
+	assert_int_equal(event_has(bench_last(b), FIELD_PROCESS_ENTITY_ID),
+	    EVENT_MISSING);
+	bench_free(b);
+}
+
+/* Two connections in a row of two processes: first in, first out. */
+static void
+first_in_first_out(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+	char id[16];
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		int64_t ns = i * 40 * MS;
+
+		child(b, ns, 2000, 5000 + i, "/usr/bin/curl");
+		bench_submit(b, bench_connect(ns + 10 * MS, 5000 + i, 2000,
+		    OUT, 80));
+		/* The other container does the same at the same time. */
+		child(b, ns, 3000, 6000 + i, "/usr/bin/wget");
+		bench_submit(b, bench_connect(ns + 11 * MS, 6000 + i, 3000,
+		    OUT, 80));
+	}
+	for (i = 0; i < 100; i++) {
+		int64_t ns = i * 40 * MS;
+
+		snprintf(id, sizeof(id), "a%u", i);
+		ev = bench_submit(b, flow(ns + 16 * MS, id, IP_A, 40000, OUT,
+		    80, "tcp", true));
+		assert_owner(ev, BENCH_ID_A, "address");
+		assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 5000 + i);
+		snprintf(id, sizeof(id), "b%u", i);
+		ev = bench_submit(b, flow(ns + 17 * MS, id, IP_B, 40000, OUT,
+		    80, "tcp", true));
+		assert_owner(ev, BENCH_ID_B, "address");
+		assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 6000 + i);
+		assert_string_equal(event_str(ev,
+		    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "high");
+	}
+	bench_free(b);
+}
+
+static void
+several_candidates(void **state)
+{
+	struct bench *b = host();
+	const struct event_value *list;
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	child(b, 0, 2000, 2002, "/usr/bin/wget");
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 80));
+	bench_submit(b, bench_connect(12 * MS, 2002, 2000, OUT, 80));
+	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 80, "tcp",
+	    true));
+	list = event_get(ev, FIELD_TALLYMAN_FLOW_PROCESS_CANDIDATES);
+	assert_non_null(list);
+	assert_int_equal(list->count, 2);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "candidates");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "low");
+	bench_free(b);
+}
+
+static void
+container_to_container(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, IP_B, 80));
+	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, IP_B, 80, "tcp",
+	    true));
+	assert_owner(ev, BENCH_ID_A, "address");
+	assert_string_equal(event_str(ev, FIELD_NETWORK_DIRECTION),
+	    "internal");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_DESTINATION_CONTAINER_NAME), "beta");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+	bench_free(b);
+}
+
+/* A published port: the outside dialled the host, the container answers. */
+static void
+outside_to_published_port(void **state)
+{
+	struct bench *b = host();
+	struct event *ev = flow(0, "f1", OUT, 50000, "192.0.2.1", 8080, "tcp",
+	    true);
+	const struct event *out;
+	struct ipaddr ip;
+
+	(void)state;
+	assert_int_equal(ipaddr_parse(IP_B, strlen(IP_B), &ip), 0);
+	event_set_ip(ev, FIELD_DESTINATION_NAT_IP, &ip);
+	event_set_num(ev, FIELD_DESTINATION_NAT_PORT, 80);
+	out = bench_submit(b, ev);
+	/* Who is outside opened it: nothing to wait for. */
+	assert_non_null(out);
+	assert_owner(out, BENCH_ID_B, "address");
+	assert_string_equal(event_str(out, FIELD_NETWORK_DIRECTION),
+	    "ingress");
+	assert_string_equal(event_str(out, FIELD_TALLYMAN_SOURCE_SCOPE),
+	    "outside");
+	assert_int_equal(event_has(out, FIELD_PROCESS_PID), EVENT_ABSENT);
+	assert_int_equal(event_has(out, FIELD_PROCESS_ENTITY_ID),
+	    EVENT_MISSING);
+	bench_free(b);
+}
+
+static void
+the_hosts_own(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+	struct ipaddr ip;
+
+	(void)state;
+	assert_int_equal(ipaddr_parse("192.0.2.1", 9, &ip), 0);
+	enrich_host_address(b->enrich, &ip, false);
+	child(b, 0, 500, 501, "/usr/bin/scp");
+	/* A container's connect to the same place is not the host's. */
+	child(b, 0, 2000, 2001, "/usr/bin/ssh");
+	bench_submit(b, bench_connect(9 * MS, 2001, 2000, OUT, 22));
+	bench_submit(b, bench_connect(10 * MS, 501, 500, OUT, 22));
+	ev = bench_submit(b, flow(16 * MS, "f1", "192.0.2.1", 40000, OUT, 22,
+	    "tcp", true));
+	assert_non_null(ev);
+	assert_owner(ev, "", "host");
+	assert_int_equal(event_has(ev, FIELD_CONTAINER_ID), EVENT_ABSENT);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "scp");
+	assert_string_equal(event_str(ev, FIELD_NETWORK_DIRECTION), "egress");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "high");
+	bench_free(b);
+}
+
+/* A container with the host's network is known by its process. */
+static void
+host_network(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+	struct ipaddr ip;
+
+	(void)state;
+	box(b, BENCH_ID_B, "beta", "", "host");
+	assert_int_equal(ipaddr_parse("192.0.2.1", 9, &ip), 0);
+	enrich_host_address(b->enrich, &ip, false);
+	child(b, 0, 3000, 3001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(10 * MS, 3001, 3000, OUT, 443));
+	ev = bench_submit(b, flow(16 * MS, "f1", "192.0.2.1", 40000, OUT, 443,
+	    "tcp", true));
+	assert_owner(ev, BENCH_ID_B, "process");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_SOURCE_SCOPE),
+	    "container");
+	assert_string_equal(event_str(ev, FIELD_NETWORK_NAME), "host");
+	bench_free(b);
+}
+
+/* Two containers in one network namespace. */
+static void
+shared_network(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	box(b, BENCH_ID_B, "beta", "", "container:" BENCH_ID_A);
+	child(b, 0, 3000, 3001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(10 * MS, 3001, 3000, OUT, 443));
+	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 443, "tcp",
+	    true));
+	assert_owner(ev, BENCH_ID_B, "process");
+	/* Without a process it is one of the two. */
+	assert_null(bench_submit(b, flow(400 * MS, "f2", IP_A, 40001, OUT, 444,
+	    "tcp", true)));
+	bench_at(b, 800 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, BENCH_ID_A, "address");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "medium");
+	bench_free(b);
+}
+
+/* A datagram socket that was connected long before its first packet, and one
+ * that sends to several places. */
+static void
+datagrams(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/dig");
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 53));
+	assert_null(bench_submit(b, flow(10 * MONO_S, "f1", IP_A, 40000, OUT,
+	    53, "udp", true)));
+	bench_at(b, 400 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "dig");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "medium");
+	/* For TCP that would be somebody else's connection. */
+	bench_submit(b, bench_connect(20 * MS, 2001, 2000, OUT, 54));
+	assert_null(bench_submit(b, flow(10 * MONO_S, "f2", IP_A, 40000, OUT,
+	    54, "tcp", true)));
+	bench_free(b);
+}
+
+/* dockerd's resolver and nsenter open connections in a container's network:
+ * they are taken when nobody of the container turns up, never at first. */
+static void
+host_process_in_a_containers_network(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 500, 501, "/usr/bin/nsenter");
+	bench_submit(b, bench_connect(10 * MS, 501, 500, OUT, 80));
+	assert_null(bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 80,
+	    "tcp", true)));
+	bench_at(b, 400 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, BENCH_ID_A, "address");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "nsenter");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "medium");
+
+	/* The container's own record comes late, and wins. */
+	child(b, 500 * MS, 2000, 2001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(510 * MS, 501, 500, OUT, 81));
+	assert_null(bench_submit(b, flow(516 * MS, "f2", IP_A, 40000, OUT, 81,
+	    "tcp", true)));
+	bench_submit(b, bench_connect(510 * MS, 2001, 2000, OUT, 81));
+	bench_at(b, 600 * MS);
+	assert_string_equal(event_str(bench_last(b), FIELD_PROCESS_NAME),
+	    "curl");
+	bench_free(b);
+}
+
+static void
+failed_before_a_packet(void **state)
+{
+	struct bench *b = host();
+	struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	child(b, 0, 2000, 2002, "/usr/bin/wget");
+	ev = bench_connect(10 * MS, 2001, 2000, OUT, 80);
+	event_set_cstr(ev, FIELD_EVENT_OUTCOME, "failure");
+	event_set_cstr(ev, FIELD_ERROR_MESSAGE, "ENETUNREACH");
+	bench_submit(b, ev);
+	ev = bench_connect(12 * MS, 2002, 2000, OUT, 80);
+	event_set_cstr(ev, FIELD_EVENT_OUTCOME, "failure");
+	event_set_cstr(ev, FIELD_ERROR_MESSAGE, "ECONNREFUSED");
+	bench_submit(b, ev);
+	assert_string_equal(event_str(bench_submit(b, flow(17 * MS, "f1", IP_A,
+	    40000, OUT, 80, "tcp", true)), FIELD_PROCESS_NAME), "wget");
+	bench_free(b);
+}
+
+/* More connects than are kept: the oldest go, and the newest are found. */
+static void
+records_are_bounded(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev = NULL;
+	char id[16];
+	uint32_t i;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	for (i = 0; i < 40000; i++) {
+		struct event *c = bench_connect(10 * MS, 2001, 2000, OUT,
+		    (uint16_t)(i % 7 + 1));
+
+		pipeline_submit(b->pipeline, c);
+		event_unref(b->out[--b->n_out]);
+	}
+	for (i = 0; i < 3000; i++) {
+		snprintf(id, sizeof(id), "f%u", i);
+		ev = bench_submit(b, flow(16 * MS, id, IP_A, 40000, OUT,
+		    (uint16_t)(i % 7 + 1), "tcp", true));
+		assert_non_null(ev);
+	}
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+	bench_free(b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(container_to_outside),
+		cmocka_unit_test(record_comes_later),
+		cmocka_unit_test(first_in_first_out),
+		cmocka_unit_test(several_candidates),
+		cmocka_unit_test(container_to_container),
+		cmocka_unit_test(outside_to_published_port),
+		cmocka_unit_test(the_hosts_own),
+		cmocka_unit_test(host_network),
+		cmocka_unit_test(shared_network),
+		cmocka_unit_test(datagrams),
+		cmocka_unit_test(host_process_in_a_containers_network),
+		cmocka_unit_test(failed_before_a_packet),
+		cmocka_unit_test(records_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
