@@ -33,20 +33,18 @@ struct listener {
 static int
 subscribe(int fd, enum proc_cn_mcast_op op)
 {
-	struct {
-		struct nlmsghdr	nlh;
-		struct cn_msg	cn;
-		uint32_t	op;
-	} __attribute__((packed)) req;
+	uint8_t bytes[sizeof(struct nlmsghdr) + sizeof(struct cn_msg) +
+	    sizeof(uint32_t)] = { 0 };
+	struct nlmsghdr nlh = { .nlmsg_len = sizeof(bytes),
+	    .nlmsg_type = NLMSG_DONE };
+	struct cn_msg cn = { .id = { CN_IDX_PROC, CN_VAL_PROC },
+	    .len = sizeof(uint32_t) };
+	uint32_t what = op;
 
-	memset(&req, 0, sizeof(req));
-	req.nlh.nlmsg_len = sizeof(req);
-	req.nlh.nlmsg_type = NLMSG_DONE;
-	req.cn.id.idx = CN_IDX_PROC;
-	req.cn.id.val = CN_VAL_PROC;
-	req.cn.len = sizeof(req.op);
-	req.op = op;
-	return send(fd, &req, sizeof(req), 0) == -1 ? -errno : 0;
+	memcpy(bytes, &nlh, sizeof(nlh));
+	memcpy(bytes + sizeof(nlh), &cn, sizeof(cn));
+	memcpy(bytes + sizeof(nlh) + sizeof(cn), &what, sizeof(what));
+	return send(fd, bytes, sizeof(bytes), 0) == -1 ? -errno : 0;
 }
 
 int

@@ -23,3 +23,6 @@ fuzz_targets += %D%/fuzz_decode %D%/fuzz_stream
 
 fuzz_targets += %D%/fuzz_sigma
 %C%_fuzz_sigma_LDADD = $(FUZZ_LIBS)
+
+fuzz_targets += %D%/fuzz_docker
+%C%_fuzz_docker_LDADD = $(FUZZ_LIBS)

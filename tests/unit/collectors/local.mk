@@ -1,1 +1,2 @@
 # One line per test: unit_tests += %D%/test_x
+unit_tests += %D%/test_proc
