@@ -142,6 +142,7 @@ make_joins(struct enrich *e)
 		.owner = &e->owner,
 		.hold_ns = e->env.conf->flow_hold_ns,
 		.live = e->env.live,
+		.limit = e->env.limit,
 	};
 
 	e->entries = entry_table_new(&entry);
@@ -160,7 +161,7 @@ make(struct enrich *e)
 	if (e->origin == NULL || e->users == NULL || e->containers == NULL)
 		return -ENOMEM;
 	e->processes = process_table_new(e->env.ledger, e->env.clock,
-	    e->env.ask, origin_host_id(e->origin));
+	    e->env.ask, origin_host_id(e->origin), e->env.limit);
 	if (e->processes == NULL || make_docker(e) != 0)
 		return -ENOMEM;
 	e->owner = (struct owner){

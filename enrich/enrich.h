@@ -46,6 +46,8 @@ struct enrich_env {
 	 * the names, its addresses are "host". False: replay. */
 	bool			 live;
 	uint32_t		 own_pids[2];	/* broker and engine */
+	uint32_t		 limit;		/* processes and connects kept; 0: the
+						   headers' limits */
 };
 
 /* Registers the enrichers with the pipeline; must outlive it. NULL, errno. */

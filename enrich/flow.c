@@ -93,7 +93,8 @@ flow_join_new(const struct flow_env *env)
 	t->without = ledger_noted(stage, "ended_without_process");
 	t->recorded = ledger_noted(stage, "connects_kept");
 	t->evicted = ledger_noted(stage, "flows_evicted");
-	t->openers = opener_table_new(env->owner->processes, FLOW_OPENERS);
+	t->openers = opener_table_new(env->owner->processes,
+	    env->limit == 0 ? FLOW_OPENERS : env->limit);
 	t->sticky = map_new(32, sizeof(struct sticky), FLOW_STICKY, forget, t);
 	t->host = map_new(sizeof(struct ipaddr), 1, HOST_ADDRESSES, NULL,
 	    NULL);

@@ -34,6 +34,7 @@ struct flow_env {
 	struct owner		*owner;
 	int64_t			 hold_ns;
 	bool			 live;	/* ask the kernel for our addresses */
+	uint32_t		 limit;	/* of records; 0: FLOW_OPENERS */
 };
 
 struct flow_join *flow_join_new(const struct flow_env *);

@@ -18,7 +18,7 @@
 static uint32_t
 hash_pid(const struct process_table *t, uint32_t pid)
 {
-	return ((pid ^ t->seed) * 2654435761U) >> 15;
+	return ((pid ^ t->seed) * 2654435761U) >> (32 - t->hash_bits);
 }
 
 int64_t
@@ -96,21 +96,24 @@ process_close(struct process_table *t, struct process *p)
 
 struct process_table *
 process_table_new(struct ledger *ledger, const struct mono_clock *clock,
-    const struct enrich_ask *ask, const char *host_id)
+    const struct enrich_ask *ask, const char *host_id, uint32_t limit)
 {
 	struct process_table *t = calloc(1, sizeof(*t));
 	struct ledger_stage *stage;
 
 	if (t == NULL)
 		return NULL;
-	t->pool = calloc(PROCESS_LIMIT, sizeof(*t->pool));
-	t->hash = malloc(PROCESS_HASH * sizeof(*t->hash));
+	t->limit = limit == 0 ? PROCESS_LIMIT : limit;
+	for (t->hash_bits = 4; 1U << t->hash_bits < t->limit; )
+		t->hash_bits++;
+	t->pool = calloc(t->limit, sizeof(*t->pool));
+	t->hash = malloc(sizeof(*t->hash) << t->hash_bits);
 	if (t->pool == NULL || t->hash == NULL) {
 		process_table_free(t);
 		errno = ENOMEM;
 		return NULL;
 	}
-	memset(t->hash, 0xff, PROCESS_HASH * sizeof(*t->hash));
+	memset(t->hash, 0xff, sizeof(*t->hash) << t->hash_bits);
 	t->ask = ask;
 	t->clock = clock;
 	t->seed = (uint32_t)hash_key_random().k0;
@@ -198,7 +201,7 @@ take_free(struct process_table *t)
 	struct process *p;
 	uint32_t i;
 
-	if (t->free == PROCESS_NIL && t->fresh == PROCESS_LIMIT) {
+	if (t->free == PROCESS_NIL && t->fresh == t->limit) {
 		if (t->dead.head != PROCESS_NIL) {
 			ledger_add(t->evicted, 1);
 			drop(t, &t->pool[t->dead.head]);

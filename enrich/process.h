@@ -122,10 +122,11 @@ struct process_proc_answer {
 			 exe_len;
 };
 
-/* ask may be NULL. host_id: for entity ids; copied. NULL with errno. */
+/* ask may be NULL. host_id: for entity ids; copied. limit: generations, 0
+ * means PROCESS_LIMIT. NULL with errno. */
 struct process_table *process_table_new(struct ledger *,
     const struct mono_clock *, const struct enrich_ask *ask,
-    const char *host_id);
+    const char *host_id, uint32_t limit);
 void process_table_free(struct process_table *);
 
 /* From the connector, in the order in which the kernel sent them. */

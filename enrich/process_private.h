@@ -8,7 +8,6 @@
 #include "enrich/process.h"
 
 #define PROCESS_NIL	UINT32_MAX
-#define PROCESS_HASH	(1U << 17)
 /* Records are stamped at the entry of the call with a coarse clock: a fork
  * may look later than what the child did, and an exit earlier. */
 #define PROCESS_LATE_NS		(12 * MONO_MS)
@@ -22,7 +21,8 @@ struct process_table {
 	char			 host_id[128];
 	struct process		*pool;
 	uint32_t		*hash;		/* newest of each chain */
-	uint32_t		 seed;
+	uint32_t		 limit, seed;
+	unsigned		 hash_bits;
 	uint32_t		 n_used, n_live;
 	uint32_t		 free;		/* chained through next */
 	uint32_t		 fresh;		/* never used from here on */

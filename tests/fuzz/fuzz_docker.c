@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "enrich/enrich.h"
+#include "lib/log.h"
 
 #define ID "e63073b2f1dd70f7aafa8fee1f2150623466f9b2093eb57550b7baa4e3b13420"
 
@@ -121,9 +122,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ledger *ledger = ledger_new();
 	struct pipeline *pipeline = pipeline_new(ledger, &clock);
 	struct enrich_env env = { .conf = &conf, .ledger = ledger,
-	    .pipeline = pipeline, .clock = &clock, .ask = &asked };
+	    .pipeline = pipeline, .clock = &clock, .ask = &asked,
+	    .limit = 256 };
 	struct enrich *e;
 
+	log_set_level(LOG_EMERG);
 	mono_drive(&clock, (struct wall){ INT64_C(1795321850) * MONO_S });
 	e = enrich_new(&env);
 	if (e != NULL && size > 0)

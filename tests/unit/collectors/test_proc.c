@@ -53,7 +53,8 @@ begin(struct scene *s)
 {
 	struct collector_env env = { 0 };
 
-	s->table = process_table_new(s->ledger, &s->clock, NULL, "host");
+	s->table = process_table_new(s->ledger, &s->clock, NULL, "host",
+	    0);
 	assert_non_null(s->table);
 	env.ledger = s->ledger;
 	env.clock = &s->clock;
