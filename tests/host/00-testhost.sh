@@ -70,7 +70,7 @@ got=$(on_outside curl -s --max-time 5 "http://[$TH_HOST_IP6]:8080/")
 is "outside to a published port, IPv6 (docker-proxy)" "$got" \
     '<html><body>It works.</body></html>'
 
-on_outside "$TH_TRAFFIC" tcp-server 9000 10 >"$tmp/sink" 9>&- &
+on_outside_bg "$TH_TRAFFIC" tcp-server 9000 10 >"$tmp/sink"
 sink=$!
 wait_for 5 grep -q ready "$tmp/sink"
 said=$(docker exec peer traffic tcp-client "$TH_OUTSIDE_IP" 9000 1 1000 0)

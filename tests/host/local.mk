@@ -1,4 +1,8 @@
 # One line per test: host_tests += %D%/x.sh
 host_tests += %D%/00-testhost.sh
+host_tests += %D%/10-story.sh
+host_tests += %D%/20-attribution.sh
+host_tests += %D%/30-plain-classes.sh
+host_tests += %D%/40-faults.sh
 EXTRA_DIST += tests/support/host.sh tests/support/testhost \
 	tests/support/traffic.c

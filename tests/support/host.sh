@@ -6,11 +6,12 @@
 #	host_begin IMAGE...      lock, keep the audit state, bring a host up
 #	on_host COMMAND...       in the host's network namespace
 #	on_outside COMMAND...    in the outside's
+#	on_host_bg, on_outside_bg COMMAND...   in the background, pid in $!
 #	docker ARGUMENT...       against the test host's daemon
 #	host_end                 take all of it away (also done at exit)
 #
 # The agent under test, in the host's network namespace
-#	agent_config             writes $agent_conf; reads $agent_more (YAML)
+#	agent_config [YAML]      writes $agent_conf, with more sections if given
 #	agent_start [ARG...]     returns when it said READY=1; $agent_pid
 #	agent_stop               SIGTERM; returns its exit status
 #	agent_kill               SIGKILL to all of it
@@ -24,6 +25,7 @@
 #	truth_payload NAME       payload of each TCP connection, by its SYN, FIN
 #
 #	wait_for SECONDS COMMAND...   polls; false when time is up
+#	same FILE FILE                diff, cut after 12 lines
 #	audit_state              rules and settings of the kernel, one a line
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # TH_* and agent_* are for the tests
@@ -37,7 +39,6 @@ testhost=$top_srcdir/tests/support/testhost
 tallyman=${TALLYMAN:-$top_builddir/tallyman}
 host_lock=${TALLYMAN_HOST_LOCK:-/run/lock/tallyman-host.lock}
 agent_pid=
-agent_more=
 audit_saved=
 TH_NAME=
 
@@ -50,6 +51,11 @@ wait_for() {
 		((SECONDS < end)) || return 1
 		sleep 0.05
 	done
+}
+
+same() {
+	diff -u "$1" "$2" | cut -c 1-200 | head -n 12
+	return "${PIPESTATUS[0]}"
 }
 
 # A zombie has ended.
@@ -169,6 +175,16 @@ on_outside() {
 	nsenter --net="$TH_OUTSIDE_NETNS" "$@"
 }
 
+# The same in the background; $! is the command's own pid, which it would not
+# be with "on_host ... &".
+on_host_bg() {
+	nsenter --net="$TH_HOST_NETNS" "$@" </dev/null 9>&- &
+}
+
+on_outside_bg() {
+	nsenter --net="$TH_OUTSIDE_NETNS" "$@" </dev/null 9>&- &
+}
+
 docker() {
 	"$testhost" -n "$TH_NAME" docker "$@"
 }
@@ -200,7 +216,6 @@ at_exit() {
 
 # --- the agent --------------------------------------------------------------
 
-# Sections that a test wants in addition go into $agent_more as YAML.
 agent_config() {
 	agent_dir=$TH_DIR/agent
 	agent_conf=$agent_dir/tallyman.yaml
@@ -212,7 +227,7 @@ agent_config() {
 		  path: $agent_dir/state/tallyman.db
 		rules:
 		  paths: [$top_srcdir/rules/sigma]
-		$agent_more
+		${1:-}
 	YAML
 }
 
@@ -328,8 +343,8 @@ truth_dump_start() {
 	local name=$1 iface=$2
 
 	shift 2
-	on_host tcpdump -i "$iface" -n -s 128 -U -B 16384 \
-	    -w "$tmp/$name.pcap" "$@" 2>"$tmp/$name.err" 9>&- &
+	on_host_bg tcpdump -i "$iface" -n -s 128 -U -B 16384 \
+	    -w "$tmp/$name.pcap" "$@" 2>"$tmp/$name.err"
 	echo $! >"$tmp/$name.pid"
 	wait_for 10 grep -q 'listening on' "$tmp/$name.err"
 }
@@ -338,7 +353,7 @@ truth_dump_stop() {
 	local pid
 
 	pid=$(cat "$tmp/$1.pid")
-	kill -INT "$pid" && wait "$pid"
+	kill -TERM "$pid" && wait "$pid"
 	if ! grep -q '^0 packets dropped by kernel' "$tmp/$1.err"; then
 		diag "the independent capture lost packets"
 		return 1

@@ -22,6 +22,8 @@
 
 #include <err.h>
 #include <errno.h>
+#include <linux/audit.h>
+#include <linux/netlink.h>
 #include <linux/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -413,6 +415,56 @@ notify(char **argv)
 	return 1;
 }
 
+static volatile sig_atomic_t told_to_end;
+
+static void
+end(int sig)
+{
+	told_to_end = sig;
+}
+
+static int
+audit_set_pid(int fd, uint32_t pid)
+{
+	struct {
+		struct nlmsghdr h;
+		struct audit_status s;
+	} m = {
+		.h.nlmsg_len = sizeof(m),
+		.h.nlmsg_type = AUDIT_SET,
+		.h.nlmsg_flags = NLM_F_REQUEST,
+		.s.mask = AUDIT_STATUS_PID,
+		.s.pid = pid,
+	};
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+
+	return sendto(fd, &m, sizeof(m), 0, (struct sockaddr *)&kernel,
+	    sizeof(kernel)) == -1 ? -1 : 0;
+}
+
+/* audit-owner: own kernel audit, as an audit daemon does, until SIGTERM. */
+static int
+audit_owner(char **argv)
+{
+	struct sockaddr_nl me = { .nl_family = AF_NETLINK };
+	struct sigaction sa = { .sa_handler = end };
+	static char in[65536];
+	int fd;
+
+	(void)argv;
+	sigaction(SIGTERM, &sa, NULL);
+	if ((fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_AUDIT)) == -1 ||
+	    bind(fd, (struct sockaddr *)&me, sizeof(me)) == -1 ||
+	    audit_set_pid(fd, (uint32_t)getpid()) == -1)
+		err(1, "audit");
+	printf("ready\n");
+	fflush(stdout);
+	while (!told_to_end)
+		recv(fd, in, sizeof(in), 0);
+	return audit_set_pid(fd, 0) == -1;
+}
+
 /* storm COUNT PROGRAM: run "PROGRAM i" COUNT times, one after the other. */
 static int
 storm(char **argv)
@@ -449,6 +501,7 @@ static const struct mode {
 	{ "udp-client", 5, udp_client },
 	{ "http-sink", 1, http_sink },
 	{ "notify", 2, notify },
+	{ "audit-owner", 0, audit_owner },
 	{ "storm", 2, storm },
 };
 
@@ -472,6 +525,7 @@ main(int argc, char **argv)
 	    "       traffic tcp-client HOST PORT COUNT SEND STEP\n"
 	    "       traffic udp-client HOST PORT COUNT DATAGRAMS SIZE\n"
 	    "       traffic http-sink PORT\n"
+	    "       traffic audit-owner\n"
 	    "       traffic notify PATH SECONDS\n"
 	    "       traffic storm COUNT PROGRAM\n");
 	return 64;
