@@ -22,7 +22,7 @@
 #	truth_eth0 CONTAINER     rx_bytes rx_packets tx_bytes tx_packets
 #	truth_veth CONTAINER     name of its interface in the host
 #	truth_dump_start NAME IFACE FILTER... / truth_dump_stop NAME
-#	truth_payload NAME       payload of each TCP connection, by its SYN, FIN
+#	truth_payload NAME       payload of each TCP direction, by sequence
 #
 #	wait_for SECONDS COMMAND...   polls; false when time is up
 #	same FILE FILE                diff, cut after 12 lines
@@ -200,6 +200,11 @@ host_end() {
 		"$testhost" -n "$TH_NAME" down
 		TH_NAME=
 	fi
+	# Reaps what was started in the background, without a word.
+	{
+		jobs -p | xargs -r kill
+		wait
+	} 2>/dev/null
 	audit_give_back >/dev/null 2>&1
 	audit_saved=
 }
@@ -361,31 +366,27 @@ truth_dump_stop() {
 }
 
 # One direction of a TCP connection a line: source.port destination.port and
-# its payload, which is where the FIN stands less where the SYN stood.
+# its payload, which is where its highest segment ends less where its SYN
+# stood. Less than 4 GiB a direction; needs the SYN in the capture.
 truth_payload() {
-	tcpdump -n -S -r "$tmp/$1.pcap" \
-	    'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0' 2>/dev/null | awk '
-	{
-		from = $3
-		to = $5
-		sub(/:$/, "", to)
+	tcpdump -n -S -r "$tmp/$1.pcap" tcp 2>/dev/null | awk '
+	/ seq [0-9]/ {
+		k = $3 " " substr($5, 1, length($5) - 1)
 		seq = $0
 		sub(/.* seq /, "", seq)
 		sub(/,.*/, "", seq)
 		if (split(seq, part, ":") == 2)
 			seq = part[2]
 		if ($7 ~ /S/)
-			syn[from " " to] = seq
-		else
-			fin[from " " to] = seq
+			syn[k] = seq + 1
+		if (!(k in syn))
+			next
+		n = (seq - syn[k] + 4294967296) % 4294967296
+		if ($7 !~ /S/ && n > most[k])
+			most[k] = n
 	}
 	END {
-		for (k in fin)
-			if (k in syn) {
-				n = fin[k] - syn[k] - 1
-				if (n < 0)
-					n += 4294967296
-				printf("%s %d\n", k, n)
-			}
+		for (k in syn)
+			print k, most[k] + 0
 	}'
 }
