@@ -196,15 +196,13 @@ container_ip() {
 
 host_end() {
 	agent_kill
+	# What still runs in the background ends without a word.
+	jobs -p | xargs -r kill 2>/dev/null
+	disown -a
 	if [[ -n $TH_NAME ]]; then
 		"$testhost" -n "$TH_NAME" down
 		TH_NAME=
 	fi
-	# Reaps what was started in the background, without a word.
-	{
-		jobs -p | xargs -r kill
-		wait
-	} 2>/dev/null
 	audit_give_back >/dev/null 2>&1
 	audit_saved=
 }
