@@ -45,7 +45,7 @@ struct broker {
 	int			 conntrack;	/* our copy, for dumps */
 	char			*audit_state;	/* path, beside control */
 	DIR			*scan;
-	bool			 stopping, ended;
+	bool			 ready, stopping, ended;
 	int			 status;	/* of the engine, as waitpid gave it */
 	struct mono		 kill_at;	/* stopping: patience ends */
 	uint8_t			 proc[PROCFS_BYTES];
@@ -260,6 +260,7 @@ static void
 ready(struct broker *b, const struct wire_request *req)
 {
 	(void)req;
+	b->ready = true;
 	notify_ready(&b->notify);
 }
 
@@ -488,7 +489,7 @@ broker_run(struct settings *settings, char *const engine_argv[])
 		turn(b);
 	audit_control_close(b->audit);
 	/* The engine has no right to the directory any more. */
-	if (b->ended)
+	if (b->ready)
 		(void)unlink(settings->agent.control);
 	if (b->scan != NULL)
 		closedir(b->scan);
