@@ -148,6 +148,7 @@ start(void *self, int fd)
 		close(c->fd);
 	c->fd = fd;
 	c->started = mono_wall(c->env.clock);
+	audit_describe_since(c->describer, c->started);
 	return 0;
 }
 

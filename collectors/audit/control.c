@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 
 #define LOG_TAG "audit"
 #include "lib/log.h"
+
+#define HEAR_MS		500
 
 struct audit_control {
 	struct audit_control_options	 options;
@@ -293,14 +296,26 @@ struct opener {
 	int			 fd;
 };
 
+/* Also when it cannot be told, because pid 1 has rights that we lack: then
+ * hears_anything decides. */
 static bool
 is_initial_netns(void)
 {
 	struct stat mine, first;
 
-	return stat("/proc/thread-self/ns/net", &mine) == 0 &&
-	    stat("/proc/1/ns/net", &first) == 0 &&
-	    mine.st_ino == first.st_ino && mine.st_dev == first.st_dev;
+	return stat("/proc/thread-self/ns/net", &mine) != 0 ||
+	    stat("/proc/1/ns/net", &first) != 0 ||
+	    (mine.st_ino == first.st_ino && mine.st_dev == first.st_dev);
+}
+
+/* Our own changes are records too. In another network namespace the socket
+ * opens and nothing ever comes. */
+static bool
+hears_anything(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, HEAR_MS) > 0;
 }
 
 /* A thread of its own, because a network namespace belongs to a thread and
@@ -554,20 +569,25 @@ set_values(struct audit_control *c)
 	return audit_kernel_set(c->fd, &s);
 }
 
-/* Each by itself, so that one refusal does not keep the others. */
 static void
-give_back_values(struct audit_control *c)
+give_back_enabled(struct audit_control *c)
 {
 	struct audit_status s = { .mask = AUDIT_STATUS_ENABLED,
 	    .enabled = c->before.enabled };
-	int error;
+	int error = audit_kernel_set(c->fd, &s);
 
-	error = audit_kernel_set(c->fd, &s);
 	if (error != 0)
 		log_warnx("cannot set audit enabled back: %s",
 		    strerror(-error));
-	s = (struct audit_status){ .mask = AUDIT_STATUS_BACKLOG_LIMIT,
+}
+
+/* Each by itself, so that one refusal does not keep the other. */
+static void
+give_back_limits(struct audit_control *c)
+{
+	struct audit_status s = { .mask = AUDIT_STATUS_BACKLOG_LIMIT,
 	    .backlog_limit = c->before.backlog_limit };
+
 	(void)audit_kernel_set(c->fd, &s);
 	if (c->before.feature_bitmap & AUDIT_FEATURE_BITMAP_BACKLOG_WAIT_TIME) {
 		s = (struct audit_status){
@@ -665,6 +685,8 @@ audit_control_open(const struct audit_control_options *options,
 			error = set_values(c);
 		if (error != 0)
 			goto give_back;
+		if (c->mode == AUDIT_MODE_MULTICAST && !hears_anything(records))
+			report->obstacles |= AUDIT_OBSTACLE_NAMESPACE;
 		if (options->conf->lock)
 			lock(c);
 	}
@@ -745,11 +767,13 @@ audit_control_close(struct audit_control *c)
 	if (c == NULL)
 		return;
 	if (!c->locked) {
+		/* Off first: then removing rules writes no records. */
+		give_back_enabled(c);
 		error = delete_ours(c->fd, &scratch, &deleted);
 		if (error != 0)
 			log_warnx("cannot remove the audit rules: %s",
 			    strerror(-error));
-		give_back_values(c);
+		give_back_limits(c);
 	} else if (c->locked_by_us)
 		log_notice("the audit rules stay: they are locked until the "
 		    "next boot");

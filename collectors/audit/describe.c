@@ -24,6 +24,7 @@ struct audit_describer {
 	struct audit_describe_conf	 conf;
 	struct audit_syscalls		*syscalls;
 	struct buf			 scratch;
+	struct wall			 since;
 };
 
 /* What a member of this file works on. */
@@ -64,6 +65,12 @@ audit_describe_free(struct audit_describer *d)
 	audit_syscalls_free(d->syscalls);
 	buf_fini(&d->scratch);
 	free(d);
+}
+
+void
+audit_describe_since(struct audit_describer *d, struct wall since)
+{
+	d->since = since;
 }
 
 /* Small setters. */
@@ -944,15 +951,24 @@ describe_config(struct job *j, bool *rules_gone)
 	    strcmp(op, "remove rule") == 0;
 	bool ours = is_own_key(j);
 
+	bool off = j->ev->has_enabled && j->ev->enabled == 0;
+
 	/* The kernel moves a watch along when its file is replaced. */
 	if (strcmp(op, "updated_rules") == 0)
+		return AUDIT_VERDICT_IGNORE;
+	/* Without a system call: the audit daemon did it, who may be our
+	 * broker. What blinds the agent is told in any case. */
+	if (!(j->ev->have & AUDIT_HAVE_SYSCALL) &&
+	    ((!(removed && ours) && !off) ||
+	    j->ev->stamp.ms * MONO_MS < j->d->since.ns))
 		return AUDIT_VERDICT_IGNORE;
 	if (start_event(j, EVENT_AGENT) == NULL)
 		return AUDIT_VERDICT_NO_MEMORY;
 	set_category(j->e, "configuration", removed ? "deletion" : "change",
 	    NULL);
 	event_set_cstr(j->e, FIELD_EVENT_ACTION,
-	    removed && ours ? "audit-rules-removed" : "audit-config-change");
+	    removed && ours ? "audit-rules-removed" :
+	    off ? "audit-disabled" : "audit-config-change");
 	set_outcome(j->e, j->ev->has_result, j->ev->result);
 	event_set_fmt(j->e, FIELD_EVENT_REASON, "audit configuration: %s%s%s",
 	    op, j->ev->config_key.len > 0 ? ", key " : "",

@@ -37,6 +37,10 @@ struct audit_describe_conf {
 struct audit_describer *audit_describe_new(const struct audit_describe_conf *);
 void audit_describe_free(struct audit_describer *);
 
+/* Changes of the configuration before this time, without a process, are the
+ * broker's own preparation. */
+void audit_describe_since(struct audit_describer *, struct wall);
+
 enum audit_verdict {
 	AUDIT_VERDICT_EVENT,		/* *out holds it, one reference */
 	AUDIT_VERDICT_IGNORE,		/* nothing that anyone asked for */

@@ -121,7 +121,7 @@ static const struct key config_keys[] = {
 	K("op", WORD, audit_parts, op),
 	K("key", TEXT, audit_parts, config_key),
 	K("list", DEC, audit_parts, config_list),
-	K("audit_enabled", DEC, audit_parts, config_value),
+	K("audit_enabled", DEC, audit_parts, enabled),
 	K("old", DEC, audit_parts, config_old),
 	K("res", RESULT, audit_parts, result),
 };
@@ -920,6 +920,7 @@ take_config(struct audit_parts *ev, struct cursor *c)
 	    config_actor_keys, N(config_actor_keys), &seen);
 	if (error != 0)
 		return error;
+	ev->has_enabled = (seen & 1 << 3) != 0;
 	ev->has_result = (seen & 1 << 5) != 0;
 	ev->have |= AUDIT_HAVE_CONFIG;
 	return 0;

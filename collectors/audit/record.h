@@ -130,7 +130,9 @@ struct audit_parts {
 	uint64_t		 open_flags;
 
 	struct audit_text	 op, config_key, device;
-	uint32_t		 config_list, config_value, config_old;
+	uint32_t		 config_list, config_old;
+	bool			 has_enabled;	/* audit_enabled was set */
+	uint32_t		 enabled;
 	uint32_t		 old_auid, old_ses;
 	bool			 has_result, result;	/* res= of the kernel */
 	struct audit_text	 message;	/* of the user, not trusted */

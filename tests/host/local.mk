@@ -6,3 +6,5 @@ host_tests += %D%/30-plain-classes.sh
 host_tests += %D%/40-faults.sh
 EXTRA_DIST += tests/support/host.sh tests/support/testhost \
 	tests/support/traffic.c
+host_tests += %D%/15-audit.sh
+check_helpers += %D%/audit_live
