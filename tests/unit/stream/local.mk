@@ -8,3 +8,8 @@ unit_tests += %D%/test_hard
 %C%_test_hard_LDADD = $(WORLD_LIBS)
 unit_tests += %D%/test_property
 %C%_test_property_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_community %D%/test_cover %D%/test_decode \
+	%D%/test_dedup
+unit_tests += %D%/test_nat
+unit_tests += %D%/test_report
+%C%_test_report_LDADD = $(WORLD_LIBS)
