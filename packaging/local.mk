@@ -1,7 +1,6 @@
 # Unit, users, default configuration; the packages in debian/ and rpm/.
 
 EXTRA_DIST += \
-	%D%/config/tallyman.yaml.in \
 	%D%/systemd/tallyman.service.in \
 	%D%/systemd/tallyman.sysusers.in \
 	%D%/systemd/tallyman.tmpfiles.in \
@@ -24,9 +23,23 @@ substitute = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) \
 %D%/systemd/tallyman.tmpfiles: %D%/systemd/tallyman.tmpfiles.in Makefile
 	$(substitute) $(srcdir)/%D%/systemd/tallyman.tmpfiles.in > $@.tmp
 	@mv $@.tmp $@
-%D%/config/tallyman.yaml: %D%/config/tallyman.yaml.in Makefile
-	$(substitute) $(srcdir)/%D%/config/tallyman.yaml.in > $@.tmp
+# What the tables of the program say: the default configuration, and the keys
+# in the manual page. Leaks of so short a run are not looked for.
+ask_tallyman = ASAN_OPTIONS=detect_leaks=0 ./tallyman check
+
+%D%/config/tallyman.yaml: tallyman$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(ask_tallyman) --default > $@.tmp
 	@mv $@.tmp $@
+agent/tallyman.yaml.5: agent/tallyman.yaml.5.in tallyman$(EXEEXT)
+	$(AM_V_GEN)$(ask_tallyman) --mdoc > $@.keys
+	@$(SED) -e '/^@KEYS[@]$$/r $@.keys' -e '/^@KEYS[@]$$/d' \
+		-e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' \
+		$(srcdir)/agent/tallyman.yaml.5.in > $@.tmp
+	@rm -f $@.keys && mv $@.tmp $@
+
+EXTRA_DIST += agent/tallyman.yaml.5.in
+man_MANS = agent/tallyman.yaml.5
 %D%/rpm/tallyman.spec: %D%/rpm/tallyman.spec.in Makefile
 	$(substitute) $(srcdir)/%D%/rpm/tallyman.spec.in > $@.tmp
 	@mv $@.tmp $@
@@ -34,7 +47,7 @@ substitute = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) \
 made_files = %D%/systemd/tallyman.service %D%/systemd/tallyman.sysusers \
 	%D%/systemd/tallyman.tmpfiles %D%/config/tallyman.yaml
 noinst_DATA = $(made_files)
-CLEANFILES += $(made_files) %D%/rpm/tallyman.spec
+CLEANFILES += $(made_files) %D%/rpm/tallyman.spec agent/tallyman.yaml.5
 
 # The configuration of an installed agent is its owner's: never overwritten,
 # and taken away only when it was not changed.

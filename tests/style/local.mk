@@ -7,6 +7,7 @@ sh_tests += %D%/state.sh
 sh_tests += %D%/shell.sh
 sh_tests += %D%/man.sh
 sh_tests += %D%/dist.sh
+sh_tests += %D%/keys.sh
 EXTRA_DIST += %D%/layers.txt %D%/metrics.sh %D%/cppcheck.txt
 
 # For reviewers to read; fails nothing.
@@ -20,7 +21,7 @@ check-headers: config.h
 # is wrong goes to cppcheck.txt with a comment.
 lint: all
 	@$(AM_TESTS_ENVIRONMENT) \
-	for s in layers headers banned format state shell man dist; do \
+	for s in layers headers banned format state shell man dist keys; do \
 		$(SHELL) $(top_srcdir)/%D%/$$s.sh || exit 1; \
 	done
 	cd $(top_srcdir) && cppcheck --quiet --std=c11 --error-exitcode=1 \
