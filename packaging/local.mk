@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	%D%/systemd/tallyman.sysusers.in \
 	%D%/systemd/tallyman.tmpfiles.in \
 	%D%/debian \
+	%D%/try.sh \
 	%D%/rpm/tallyman.spec.in
 
 substitute = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) \
@@ -109,3 +110,13 @@ rpm: dist-xz %D%/rpm/tallyman.spec
 	@ls $(package_dir)/*.rpm
 
 .PHONY: deb rpm
+
+# The agent of this tree on this host, nothing installed.
+run: all
+	@$(SHELL) $(srcdir)/%D%/try.sh '$(abs_srcdir)' '$(abs_builddir)'
+
+CLEANFILES += run.yaml
+clean-local:
+	rm -rf run dist
+
+.PHONY: run

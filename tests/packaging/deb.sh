@@ -60,7 +60,7 @@ while True:
 start_daemon() {
 	local notify=$root/run/notify listener
 
-	install -d -m 755 "$root/run/tallyman"
+	install -d -m 1770 "$root/run/tallyman"
 	listen "$notify" >"$tmp/notified" 2>/dev/null 9>&- &
 	listener=$!
 	wait_for 5 test -S "$notify"
@@ -130,8 +130,8 @@ ok "it installs with what it depends on" \
 rm -f "$root/tmp/tallyman.deb"
 ok "its files are those of the list" inside dpkg --verify tallyman
 ok "the engine's user was made" grep -q '^tallyman:' "$root/etc/passwd"
-is "the state directory is the engine's" \
-	"$(inside stat -c '%U %a' /var/lib/tallyman)" "tallyman 750"
+is "the engine's group may write the state directory" \
+	"$(inside stat -c '%U %G %a' /var/lib/tallyman)" "root tallyman 1770"
 ok "the unit is one that systemd reads without complaint" \
 	inside systemd-analyze verify --man=no \
 	/lib/systemd/system/tallyman.service
@@ -147,12 +147,14 @@ audit_state >"$tmp/audit.before"
 if start_daemon; then
 	pass "it starts and says READY=1"
 	ok "tallyman status answers" inside tallyman status
+	diag "$(inside tallyman status)"
 	is "one of its processes runs as the engine's user" \
 		"$(agent_pids "$daemon" | while read -r pid; do
 			stat -c %U "/proc/$pid" 2>/dev/null
 		done | sort -u | grep -vx root | grep -c .)" 1
 	ok "the store is there" test -s "$root/var/lib/tallyman/tallyman.db"
 	ok "SIGTERM ends it with status 0" stop_daemon
+	diag "$(cat "$tmp/daemon.log")"
 	# RuntimeDirectory is systemd's to remove; what is in it is ours.
 	ok "its runtime directory is empty" rmdir "$root/run/tallyman"
 else

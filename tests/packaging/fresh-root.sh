@@ -63,8 +63,8 @@ try_run() {
 	' bash "$top_srcdir/tests/packaging/root.sh" "$root") &
 	pid=$!
 	for ((i = 0; i < 60; i++)); do
-		if inside sh -c 'cd /root/tallyman && build/tallyman status \
-		    --state-dir build/run' >"$work/status" 2>/dev/null; then
+		if inside sh -c 'cd /root/tallyman && build/tallyman \
+		    -c build/run.yaml status' >"$work/status" 2>/dev/null; then
 			answer=0
 			break
 		fi
