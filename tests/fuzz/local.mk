@@ -10,6 +10,11 @@ FUZZ_LIBS = %D%/libreplay.a $(TALLYMAN_LIBS) $(EXTERNAL_LIBS)
 endif
 %C%_libreplay_a_SOURCES = %D%/replay.c
 
+fuzz_targets += %D%/fuzz_bulk
+%C%_fuzz_bulk_LDADD = $(FUZZ_LIBS)
+fuzz_targets += %D%/fuzz_termtext
+%C%_fuzz_termtext_LDADD = $(FUZZ_LIBS)
+
 sh_tests += %D%/replay.sh
 EXTRA_DIST += %D%/corpus
 fuzz_targets += %D%/fuzz_conf

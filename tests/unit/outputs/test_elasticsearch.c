@@ -107,7 +107,7 @@ make_outputs(const char *const keys[])
 /* Documents a0..a(n-1), valid unless bad says which is not. */
 struct load {
 	struct output_doc	docs[64];
-	char			ids[64][16], texts[64][128];
+	char			ids[64][24], texts[64][128];
 };
 
 static void
@@ -117,7 +117,7 @@ fill(struct load *l, size_t n, size_t bad)
 
 	memset(l, 0, sizeof(*l));
 	for (i = 0; i < n; i++) {
-		snprintf(l->ids[i], 16, "a%zu", i);
+		snprintf(l->ids[i], 24, "a%zu", i);
 		snprintf(l->texts[i], 128, "{\"@timestamp\":"
 		    "\"2026-06-01T09:14:19.230000000Z\",\"source\":{\"ip\":"
 		    "\"%s\"}}", i == bad ? "nowhere" : "192.0.2.1");

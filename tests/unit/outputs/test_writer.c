@@ -348,6 +348,7 @@ a_damaged_store_is_replaced_while_running(void **state)
 	 * that it remembers, and the checkpoint empties the log: only the
 	 * file is left, and that is damaged now. */
 	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
 	assert_int_equal(sqlite3_exec(db, "INSERT INTO meta VALUES ('x', 'y');"
 	    "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
 	memset(junk, 0x5a, sizeof(junk));
