@@ -63,6 +63,10 @@ option_nearest(const char *word, const char *const *names, size_t n)
 			best = names[i];
 		}
 	}
+	/* "elastic" is far from "elasticsearch" and yet means it. */
+	for (i = 0; i < n && best == NULL && strlen(word) >= 3; i++)
+		if (strncmp(names[i], word, strlen(word)) == 0)
+			best = names[i];
 	return best;
 }
 

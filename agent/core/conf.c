@@ -388,10 +388,41 @@ no_value(struct load *l, const struct conf_node *n)
 	end_error(l);
 }
 
+/* The text of a value; a list of texts as one, with blanks between. NULL when
+ * it is neither, or there is no memory. */
+static char *
+entry_text(struct load *l, const struct conf_node *n)
+{
+	const struct conf_node *item;
+	struct buf joined;
+	char *text = NULL;
+
+	if (n->type == CONF_NODE_SCALAR)
+		return conf_yaml_is_null(n) ? NULL :
+		    (char *)(uintptr_t)n->text;
+	if (n->type != CONF_NODE_LIST || n->first == NULL)
+		return NULL;
+	buf_init(&joined, 0);
+	for (item = n->first; item != NULL; item = item->next) {
+		if (item->type != CONF_NODE_SCALAR ||
+		    conf_yaml_is_null(item))
+			goto out;
+		if (item != n->first)
+			buf_add_char(&joined, ' ');
+		buf_add_str(&joined, item->text);
+	}
+	if (buf_ok(&joined))
+		text = arena_strdup(l->arena, buf_text(&joined));
+out:
+	buf_fini(&joined);
+	return text;
+}
+
 static void
 load_entry(struct load *l, const struct conf_node *map, struct conf_entry *e)
 {
 	struct conf_pair *pair;
+	char *text;
 
 	e->line = map->line;
 	e->column = map->column;
@@ -404,13 +435,13 @@ load_entry(struct load *l, const struct conf_node *map, struct conf_entry *e)
 	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
 		if (n->bad || n->key->bad || is_repeated(l, map, n))
 			continue;
-		if (n->type != CONF_NODE_SCALAR || conf_yaml_is_null(n)) {
+		if ((text = entry_text(l, n)) == NULL) {
 			no_value(l, n);
 			continue;
 		}
 		pair = &e->pairs[e->n++];
 		pair->key = (char *)(uintptr_t)n->key->text;
-		pair->value = (char *)(uintptr_t)n->text;
+		pair->value = text;
 		pair->line = n->line;
 		pair->column = n->column;
 	}

@@ -53,7 +53,8 @@ struct conf_part {
 	void			*values;	/* filled with the presets first */
 };
 
-/* One entry of a list of mappings ("outputs"): scalar keys only. */
+/* One entry of a list of mappings ("outputs"). Values are texts; a list of
+ * texts comes as one, with blanks between. */
 struct conf_pair { char *key, *value; unsigned line, column; };
 struct conf_entry {
 	struct conf_pair *pairs;

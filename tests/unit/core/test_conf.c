@@ -253,6 +253,9 @@ outputs_are_a_list(void **state)
 	assert_string_equal(conf_entry_get(&w->conf.outputs[1], "name"),
 	    "t w o");
 	assert_null(conf_entry_get(e, "nam"));
+	assert_loads(w, "outputs:\n- type: file\n  datasets: [alert, flow]\n");
+	assert_string_equal(conf_entry_get(&w->conf.outputs[0], "datasets"),
+	    "alert flow");
 }
 
 static void
@@ -362,7 +365,7 @@ wrong_kinds_are_answered(void **state)
 	    "5:4: exclude: expected a list of texts, not nothing\n");
 	assert_errors(w, "outputs: {type: file}\n",
 	    "1:10: outputs: expected a list of mappings, not a mapping\n");
-	assert_errors(w, "outputs:\n- file\n- type: a\n  x: [1]\n  y:\n",
+	assert_errors(w, "outputs:\n- file\n- type: a\n  x: [[1]]\n  y:\n",
 	    "2:3: outputs: expected a mapping, not \"file\"\n"
 	    "4:6: outputs: expected a value for \"x\", not a list\n"
 	    "5:5: outputs: expected a value for \"y\", not nothing\n");
