@@ -18,3 +18,4 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/termtext.c %D%/termtext.h \
 	%D%/writer.c %D%/writer.h %D%/writer_private.h \
 	%D%/writer_batch.c
+dist_man_MANS += %D%/tallyman-outputs.5

@@ -6,6 +6,7 @@ sh_tests += %D%/format.sh
 sh_tests += %D%/state.sh
 sh_tests += %D%/shell.sh
 sh_tests += %D%/man.sh
+sh_tests += %D%/outputs-man.sh
 sh_tests += %D%/dist.sh
 sh_tests += %D%/keys.sh
 EXTRA_DIST += %D%/layers.txt %D%/metrics.sh %D%/cppcheck.txt
