@@ -49,8 +49,9 @@ open_file(struct file *f)
 	if (strcmp(f->path, "-") == 0)
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
+		/* A pipe that nobody reads must not stop the writer. */
 		fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-		    O_NOCTTY, 0640);
+		    O_NOCTTY | O_NONBLOCK, 0640);
 	if (fd == -1)
 		return -errno;
 	if (fstat(fd, &st) == -1) {

@@ -265,58 +265,116 @@ bind_filter(sqlite3_stmt *st, const struct reader_filter *f)
 	sqlite3_bind_int64(st, P_LIMIT, (int64_t)f->limit);
 }
 
+/* Rows on their way to somebody slow: a pager that is left open must not
+ * keep a transaction open, or the write-ahead log grows without end. */
+struct spill {
+	FILE		*file;		/* has no name */
+	char		*text;
+	size_t		 room;
+};
+
+struct spilled {
+	int64_t	seq;
+	size_t	len;
+};
+
 static int
-walk(struct reader *r, const struct reader_filter *f, reader_row_fn fn,
-    void *ctx, int64_t *last)
+spill_row(struct spill *s, const struct reader_row *row)
+{
+	struct spilled head = { row->seq, row->len };
+
+	if (fwrite(&head, sizeof(head), 1, s->file) != 1 ||
+	    fwrite(row->text, 1, row->len, s->file) != row->len)
+		return errno != 0 ? -errno : -EIO;
+	return 0;
+}
+
+static int
+hand_out(struct spill *s, reader_row_fn fn, void *ctx)
+{
+	struct reader_row row;
+	struct spilled head;
+	char *text;
+	int answer = 0;
+
+	rewind(s->file);
+	while (answer == 0 && fread(&head, sizeof(head), 1, s->file) == 1) {
+		if (head.len >= s->room) {
+			text = realloc(s->text, head.len + 1);
+			if (text == NULL)
+				return -ENOMEM;
+			s->text = text;
+			s->room = head.len + 1;
+		}
+		if (fread(s->text, 1, head.len, s->file) != head.len)
+			return -EIO;
+		s->text[head.len] = '\0';
+		row = (struct reader_row){ head.seq, s->text, head.len };
+		answer = fn(ctx, &row);
+	}
+	return answer != 0 || !ferror(s->file) ? answer : -EIO;
+}
+
+static int
+walk(struct reader *r, const struct reader_filter *f, struct spill *to,
+    int64_t *last)
 {
 	struct reader_row row;
 	sqlite3_stmt *st;
-	int rc, answer = 0;
+	int rc, err = 0;
 
 	if ((st = make_query(r->db, f)) == NULL)
 		return -errno;
 	bind_filter(st, f);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && answer == 0) {
+	while (err == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		row.seq = sqlite3_column_int64(st, 0);
 		row.text = (const char *)sqlite3_column_text(st, 2);
 		row.len = (size_t)sqlite3_column_bytes(st, 2);
-		if (row.text == NULL) {
-			answer = -ENOMEM;
-			break;
-		}
 		if (row.seq > *last)
 			*last = row.seq;
-		answer = fn(ctx, &row);
+		err = row.text == NULL ? -ENOMEM : spill_row(to, &row);
 	}
-	if (answer == 0)
-		answer = db_errno(r->db, rc);
+	if (err == 0)
+		err = db_errno(r->db, rc);
 	sqlite3_finalize(st);
-	return answer;
+	return err;
+}
+
+static int
+newest_number(struct reader *r, int64_t *top)
+{
+	return db_number(r->db, "SELECT max(1, "
+	    "(SELECT ifnull(max(seq), 0) FROM events), "
+	    "(SELECT ifnull(max(seq), 0) FROM alerts), "
+	    "(SELECT ifnull(max(seq), 0) FROM flows), "
+	    "(SELECT ifnull(max(seq), 0) FROM containers), "
+	    "ifnull((SELECT CAST(value AS INTEGER) FROM meta "
+	    "WHERE key = 'last_seq'), 0))", top);
 }
 
 int
 reader_each(struct reader *r, const struct reader_filter *f, reader_row_fn fn,
     void *ctx, int64_t *last)
 {
+	struct spill spill = { .file = tmpfile() };
 	int64_t top = f->after;
 	int err;
 
-	if (r->db == NULL)
-		return -EIO;
+	if (spill.file == NULL)
+		return -errno;
 	/* One snapshot for the number to follow from and the rows. */
-	if ((err = db_exec(r->db, "BEGIN")) != 0)
-		return err;
-	if (f->after == 0)
-		err = db_number(r->db, "SELECT max(1, "
-		    "(SELECT ifnull(max(seq), 0) FROM events), "
-		    "(SELECT ifnull(max(seq), 0) FROM alerts), "
-		    "(SELECT ifnull(max(seq), 0) FROM flows), "
-		    "(SELECT ifnull(max(seq), 0) FROM containers), "
-		    "ifnull((SELECT CAST(value AS INTEGER) FROM meta "
-		    "WHERE key = 'last_seq'), 0))", &top);
+	err = r->db == NULL ? -EIO : db_exec(r->db, "BEGIN");
+	if (err == 0) {
+		if (f->after == 0)
+			err = newest_number(r, &top);
+		if (err == 0)
+			err = walk(r, f, &spill, &top);
+		(void)db_exec(r->db, "COMMIT");
+	}
 	if (err == 0)
-		err = walk(r, f, fn, ctx, &top);
-	(void)db_exec(r->db, "COMMIT");
+		err = hand_out(&spill, fn, ctx);
+	fclose(spill.file);
+	free(spill.text);
 	if (err == 0 && last != NULL)
 		*last = top;
 	return err;

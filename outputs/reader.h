@@ -60,8 +60,9 @@ struct reader *reader_open(const char *path);
 void reader_close(struct reader *);
 
 /*
- * Calls fn for every row that fits, oldest first. *last (may be NULL) becomes
- * the number to follow from. 0, fn's answer, or -errno as above.
+ * Calls fn for every row that fits, oldest first; the store is not held while
+ * fn runs, however long it takes. *last (may be NULL) becomes the number to
+ * follow from. 0, fn's answer, or -errno as above or of a temporary file.
  */
 int reader_each(struct reader *, const struct reader_filter *, reader_row_fn,
     void *ctx, int64_t *last);

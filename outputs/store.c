@@ -181,28 +181,45 @@ lock_path(struct store *s)
 	return 0;
 }
 
-int
-store_reset(struct store *s)
+static int
+move_aside(struct store *s)
 {
-	char aside[4200];
-	int64_t saved;
 	int err;
 
 	close_db(s);
-	if ((err = store_file_aside(s->conf.path, aside, sizeof(aside))) != 0) {
+	err = store_file_aside(s->conf.path, s->aside, sizeof(s->aside));
+	if (err != 0) {
+		s->aside[0] = '\0';
 		errno = -err;
 		log_err("%s: is damaged and cannot be moved aside",
 		    s->conf.path);
 		return err;
 	}
 	log_errx("%s: IS DAMAGED: moved to %s, starting a fresh store",
-	    s->conf.path, aside);
-	if ((err = open_db(s)) != 0)
+	    s->conf.path, s->aside);
+	return 0;
+}
+
+/* Opening the fresh file may fail for a while (disk full): then the next
+ * call goes on from there and moves nothing. */
+int
+store_reset(struct store *s)
+{
+	int64_t saved;
+	int err;
+
+	if (s->aside[0] == '\0' && (err = move_aside(s)) != 0)
 		return err;
-	saved = store_file_salvage(s->db, aside);
+	err = open_db(s);
+	if (err == -EUCLEAN && (err = move_aside(s)) == 0)
+		err = open_db(s);
+	if (err != 0)
+		return err;
+	saved = store_file_salvage(s->db, s->aside);
+	s->aside[0] = '\0';
 	if (saved >= 0)
-		log_notice("%lld alerts and owed documents read back from %s",
-		    (long long)saved, aside);
+		log_notice("%lld alerts and owed documents read back from the "
+		    "damaged store", (long long)saved);
 	return read_meta(s);
 }
 

@@ -27,6 +27,8 @@ struct store {
 	struct store_conf	 conf;		/* path is our copy */
 	int			 lock_fd;
 	int64_t			 seq;		/* last one given */
+	char			 aside[4200];	/* damaged file that is to be
+						 * read back, "" none */
 	char			 agent_id[40];
 };
 

@@ -266,6 +266,58 @@ following_sees_each_row_once(void **state)
 }
 
 static void
+fill(struct store *s, int n, int64_t from)
+{
+	char text[2000];
+	struct store_doc d;
+	int i;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(store_begin(s), 0);
+	for (i = 0; i < n; i++) {
+		d = doc(EVENT_DNS, "e", from + i, text);
+		assert_int_equal(store_put(s, &d), 0);
+	}
+	assert_int_equal(store_commit(s), 0);
+}
+
+static int
+checkpoint(void *ctx, const struct reader_row *row)
+{
+	struct state *t = ctx;
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	int busy;
+
+	(void)row;
+	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db,
+	    "PRAGMA wal_checkpoint(TRUNCATE)", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	busy = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return busy;
+}
+
+/* A pager that stays open must not keep the log from being emptied. */
+static void
+a_slow_reader_holds_nothing(void **state)
+{
+	struct state *t = *state;
+	struct store *s = store_open(&t->conf);
+	struct reader_filter f = { .table = READER_EVENTS };
+	struct reader *r;
+
+	fill(s, 100, 1000);
+	r = reader_open(t->path);
+	assert_int_equal(reader_each(r, &f, checkpoint, t, NULL), 0);
+	reader_close(r);
+	store_close(s);
+}
+
+static void
 prunes_by_age(void **state)
 {
 	struct state *t = *state;
@@ -296,23 +348,6 @@ prunes_by_age(void **state)
 	look(t, (struct reader_filter){ .table = READER_FLOWS }, &seen);
 	assert_int_equal(seen.n, 0);
 	store_close(s);
-}
-
-static void
-fill(struct store *s, int n, int64_t from)
-{
-	char text[2000];
-	struct store_doc d;
-	int i;
-
-	memset(text, 'x', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(store_begin(s), 0);
-	for (i = 0; i < n; i++) {
-		d = doc(EVENT_DNS, "e", from + i, text);
-		assert_int_equal(store_put(s, &d), 0);
-	}
-	assert_int_equal(store_commit(s), 0);
 }
 
 static void
@@ -664,6 +699,7 @@ main(void)
 		T(an_alert_is_stored_once),
 		T(filters_select),
 		T(following_sees_each_row_once),
+		T(a_slow_reader_holds_nothing),
 		T(prunes_by_age),
 		T(prunes_by_size_and_gives_back),
 		T(a_full_store_says_so_and_recovers),
