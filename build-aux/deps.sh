@@ -35,6 +35,7 @@ build pc:libmaxminddb   libmaxminddb-dev  libmaxminddb-devel
 build pc:libseccomp     libseccomp-dev    libseccomp-devel
 build pc:libcap-ng      libcap-ng-dev     libcap-ng-devel
 build pc:libcrypto      libssl-dev        openssl-devel
+build hdr:auparse.h     libauparse-dev    audit-libs-devel
 build pc:cmocka         libcmocka-dev     libcmocka-devel
 test  cmd:dockerd       docker.io         moby-engine
 test  cmd:docker        docker.io         moby-engine

@@ -892,7 +892,7 @@ describe_user(struct job *j)
 	const struct user_type *t = NULL;
 
 	for (size_t i = 0; i < sizeof(user_types) / sizeof(user_types[0]); i++)
-		if (user_types[i].type == j->ev->first_type)
+		if (user_types[i].type == j->ev->own_type)
 			t = &user_types[i];
 	if (t == NULL)
 		return AUDIT_VERDICT_IGNORE;
@@ -981,7 +981,7 @@ describe_config(struct job *j, bool *rules_gone)
 static enum audit_verdict
 describe_alone(struct job *j)
 {
-	bool network = j->ev->first_type == AUDIT_ANOM_PROMISCUOUS;
+	bool network = j->ev->own_type == AUDIT_ANOM_PROMISCUOUS;
 
 	if (start_event(j, network ? EVENT_NETWORK : EVENT_PROCESS) == NULL)
 		return AUDIT_VERDICT_NO_MEMORY;
@@ -991,9 +991,9 @@ describe_alone(struct job *j)
 		    j->ev->device);
 	} else
 		set_category(j->e, "process",
-		    j->ev->first_type == AUDIT_SECCOMP ? "change" : "end",
+		    j->ev->own_type == AUDIT_SECCOMP ? "change" : "end",
 		    NULL);
-	set_action_of_type(j->e, j->ev->first_type);
+	set_action_of_type(j->e, j->ev->own_type);
 	if (!(j->ev->have & AUDIT_HAVE_SYSCALL) && j->ev->has_actor) {
 		set_program(j);
 		set_id(j->e, FIELD_USER_ID, j->ev->actor.uid);

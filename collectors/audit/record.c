@@ -23,6 +23,8 @@ struct key {
 	uint16_t	 offset;
 };
 
+/* As nanoseconds these fit 64 bits: the year 2255. */
+#define SECONDS_MAX	UINT64_C(9000000000)
 #define ENRICHED	0x1d	/* what auditd adds follows */
 
 #define K(name, kind, type, member)					\
@@ -947,7 +949,7 @@ take_login(struct audit_parts *ev, struct cursor *c)
  * sender's, who may be root of a container.
  */
 static int
-take_user(struct audit_parts *ev, struct cursor *c)
+take_user(struct audit_parts *ev, uint32_t type, struct cursor *c)
 {
 	static const char border[] = " msg='";
 	const uint8_t *msg;
@@ -968,6 +970,7 @@ take_user(struct audit_parts *ev, struct cursor *c)
 		return -EBADMSG;
 	ev->has_actor = true;
 	ev->have |= AUDIT_HAVE_USER;
+	ev->own_type = type;
 	if (msg == NULL)
 		return 0;
 	msg += sizeof(border) - 1;
@@ -985,7 +988,7 @@ take_user(struct audit_parts *ev, struct cursor *c)
 }
 
 static int
-take_alone(struct audit_parts *ev, struct cursor *c)
+take_alone(struct audit_parts *ev, uint32_t type, struct cursor *c)
 {
 	struct cursor again = *c;
 	uint32_t seen;
@@ -1001,8 +1004,10 @@ take_alone(struct audit_parts *ev, struct cursor *c)
 			ev->has_actor = true;
 	}
 	error = take_fields(ev, &again, device_keys, N(device_keys), ev, &seen);
-	if (error == 0)
+	if (error == 0) {
 		ev->have |= AUDIT_HAVE_ALONE;
+		ev->own_type = type;
+	}
 	return error;
 }
 
@@ -1023,8 +1028,6 @@ take_one(struct audit_parts *ev, struct cursor *c, const struct key *keys,
 static void
 note_type(struct audit_parts *ev, uint32_t type)
 {
-	if (ev->n_types == 0)
-		ev->first_type = type;
 	for (size_t i = 0; i < ev->n_types; i++)
 		if (ev->types[i] == type)
 			return;
@@ -1071,9 +1074,9 @@ audit_record_take(struct audit_parts *ev, uint32_t type, struct cursor *c)
 	case AUDIT_ANOM_PROMISCUOUS:
 	case AUDIT_ANOM_ABEND:
 	case AUDIT_SECCOMP:
-		return take_alone(ev, c);
+		return take_alone(ev, type, c);
 	}
-	return is_user_type(type) ? take_user(ev, c) : 0;
+	return is_user_type(type) ? take_user(ev, type, c) : 0;
 }
 
 int
@@ -1084,7 +1087,7 @@ audit_record_stamp(struct cursor *c, struct audit_stamp *out)
 	if (c->end - c->pos < 6 || memcmp(c->pos, "audit(", 6) != 0)
 		return -EBADMSG;
 	c->pos += 6;
-	if (!take_dec(c, &seconds) || seconds > INT64_MAX / 2000 ||
+	if (!take_dec(c, &seconds) || seconds > SECONDS_MAX ||
 	    peek(c) != '.')
 		return -EBADMSG;
 	c->pos++;

@@ -104,7 +104,7 @@ struct audit_parts {
 	uint16_t		 types[AUDIT_PARTS_TYPES]; /* each once, in
 							      order of arrival */
 	size_t			 n_types;
-	uint32_t		 first_type;
+	uint32_t		 own_type;	/* of the USER or ALONE record */
 
 	struct audit_actor	 actor;
 	bool			 has_actor;

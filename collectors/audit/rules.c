@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,7 @@ set_call(struct draft *d, const char *name)
 	else
 		number = audit_name_to_syscall(name, d->machine);
 	if (number < 0 && name[strspn(name, "0123456789")] == '\0')
-		number = atoi(name);
+		number = (int)(strtoul(name, NULL, 10) & INT_MAX);
 	if (number < 0 && d->any_name) {
 		d->left_out = true;
 		return 0;
@@ -400,8 +401,7 @@ audit_rules_parse(const char *line, bool any_name,
 	d.rule = calloc(1, sizeof(*d.rule));
 	if (d.rule == NULL)
 		return -ENOMEM;
-	strncpy(copy, line, sizeof(copy) - 1);
-	copy[sizeof(copy) - 1] = '\0';
+	memcpy(copy, line, strlen(line) + 1);
 	error = parse_words(&d, copy);
 	if (error != 0)
 		free(d.rule);

@@ -139,26 +139,30 @@ struct audit_syscalls {
 	struct audit_syscall	x32[X32_COUNT];
 	struct audit_syscall	uring[URING_OPS];
 	struct audit_syscall	socketcall[32];
+	int			socketcall_number;
 };
 
 static struct audit_syscall
 describe(const char *name)
 {
-	struct audit_syscall s = { name, NULL, AUDIT_CLASS_OTHER, -1, -1 };
-
-	if (name == NULL)
-		return nothing;
-	for (size_t i = 0; i < N_KNOWN; i++)
+	for (size_t i = 0; name != NULL && i < N_KNOWN; i++)
 		if (strcmp(known[i].name, name) == 0)
 			return known[i];
-	return s;
+	return nothing;
 }
 
+/* Numbers of names, not names of numbers: the calls of no interest need
+ * neither. */
 static void
 fill(struct audit_syscall *table, int machine)
 {
-	for (int i = 0; i < NUMBERS; i++)
-		table[i] = describe(audit_syscall_to_name(i, machine));
+	int number;
+
+	for (size_t i = 0; i < N_KNOWN; i++) {
+		number = audit_name_to_syscall(known[i].name, machine);
+		if (number >= 0 && number < NUMBERS)
+			table[number] = known[i];
+	}
 }
 
 struct audit_syscalls *
@@ -168,6 +172,8 @@ audit_syscalls_new(void)
 
 	if (s == NULL)
 		return NULL;
+	s->socketcall_number = audit_name_to_syscall("socketcall",
+	    audit_name_to_machine("i386"));
 	fill(s->x86_64, audit_name_to_machine("x86_64"));
 	fill(s->i386, audit_name_to_machine("i386"));
 	fill(s->aarch64, audit_name_to_machine("aarch64"));
@@ -200,16 +206,12 @@ find_x86_64(const struct audit_syscalls *s, uint32_t number)
 static const struct audit_syscall *
 find_i386(const struct audit_syscalls *s, const struct audit_actor *who)
 {
-	const struct audit_syscall *found;
-
 	if (who->syscall >= NUMBERS)
 		return &nothing;
-	found = &s->i386[who->syscall];
-	if (found->name != NULL && strcmp(found->name, "socketcall") == 0 &&
-	    who->a[0] < sizeof(s->socketcall) / sizeof(s->socketcall[0]) &&
-	    s->socketcall[who->a[0]].name != NULL)
+	if ((int)who->syscall == s->socketcall_number &&
+	    who->a[0] < sizeof(s->socketcall) / sizeof(s->socketcall[0]))
 		return &s->socketcall[who->a[0]];
-	return found;
+	return &s->i386[who->syscall];
 }
 
 const struct audit_syscall *

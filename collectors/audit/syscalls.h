@@ -15,7 +15,7 @@
 #include "collectors/audit/record.h"
 
 enum audit_class {
-	AUDIT_CLASS_OTHER,	/* known name, no event of ours */
+	AUDIT_CLASS_OTHER,	/* no event of ours; without a name */
 	AUDIT_CLASS_EXEC,
 	AUDIT_CLASS_CONNECT, AUDIT_CLASS_BIND, AUDIT_CLASS_ACCEPT,
 	AUDIT_CLASS_SEND,	/* with an address */
@@ -30,7 +30,7 @@ enum audit_class {
 };
 
 struct audit_syscall {
-	const char	*name;		/* "openat"; NULL: unknown number */
+	const char	*name;		/* "openat"; NULL: class OTHER */
 	const char	*action;	/* event.action: "open", "setuid" ... */
 	enum audit_class class;
 	/* Index of the argument that matters, -1 none: OPEN flags; CHMOD

@@ -31,3 +31,6 @@ fuzz_targets += %D%/fuzz_sigma
 
 fuzz_targets += %D%/fuzz_docker
 %C%_fuzz_docker_LDADD = $(FUZZ_LIBS)
+
+fuzz_targets += %D%/fuzz_audit
+%C%_fuzz_audit_LDADD = $(FUZZ_LIBS)

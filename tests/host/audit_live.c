@@ -107,6 +107,19 @@ now_ns(void)
 	return t.tv_sec * MONO_S + t.tv_nsec;
 }
 
+static void
+shell(const char *command)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
 /* Receives until the child is gone (if there is one) and then for so long. */
 static void
 receive(struct run *r, pid_t child, int64_t rest_ns)
@@ -349,7 +362,7 @@ check_execs(struct run *r, int execs)
 		if (!is_str(e, FIELD_EVENT_ACTION, "exec") ||
 		    strcmp(argument(e, 0), "true") != 0)
 			continue;
-		i = atoi(argument(e, 1));
+		i = (int)strtol(argument(e, 1), NULL, 10);
 		snprintf(want, sizeof(want), "a b \"%d\"", i);
 		if (i < 0 || i >= execs || strcmp(argument(e, 2), want) != 0 ||
 		    argument(e, 3)[0] != '\0' ||
@@ -516,7 +529,7 @@ check_tamper(struct run *r)
 	const struct event *e = NULL;
 	int added;
 
-	(void)!system("auditctl -l | grep 'key=tallyman_bpf' | "
+	shell("auditctl -l | grep 'key=tallyman_bpf' | "
 	    "sed 's/^-a/-d/' | head -1 | xargs auditctl >/dev/null 2>&1");
 	receive(r, 0, 3 * MONO_S);
 	for (size_t i = 0; i < r->n_events; i++)
@@ -536,7 +549,7 @@ make_dir(struct run *r)
 	char path[128];
 	int s;
 
-	strcpy(r->dir, "/tmp/tallyman-audit.XXXXXX");
+	snprintf(r->dir, sizeof(r->dir), "/tmp/tallyman-audit.XXXXXX");
 	if (mkdtemp(r->dir) == NULL)
 		exit(2);
 	snprintf(path, sizeof(path), "%s/watched", r->dir);
@@ -557,7 +570,7 @@ remove_dir(struct run *r)
 	char command[128];
 
 	snprintf(command, sizeof(command), "rm -rf %s", r->dir);
-	(void)!system(command);
+	shell(command);
 }
 
 static void
@@ -639,7 +652,7 @@ main(int argc, char **argv)
 		if (opt == 'v')
 			r.verbose = true;
 		else if (opt == 'n')
-			execs = atoi(optarg);
+			execs = (int)strtol(optarg, NULL, 10);
 		else
 			return 64;
 	}
