@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/librules.a
 	%D%/matcher/compile.c %D%/matcher/compile.h \
 	%D%/matcher/matcher.c %D%/matcher/matcher.h \
 	%D%/matcher/predicate.c %D%/matcher/predicate.h \
+	%D%/matcher/trigger.c %D%/matcher/trigger.h \
 	%D%/matcher/view.c %D%/matcher/view.h \
 	%D%/rules.c %D%/rules.h \
 	%D%/sigma/attack.c %D%/sigma/attack.h \

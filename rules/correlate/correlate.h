@@ -32,7 +32,7 @@ struct correlate_hit {
 	int64_t			 value;		/* count or sum */
 	const char		*group;		/* values of group-by, as text */
 	struct wall		 first;		/* time of the oldest id */
-	const char		*ids[WINDOW_IDS];	/* oldest first */
+	const char		*ids[WINDOW_IDS]; /* oldest first */
 	size_t			 n_ids;
 };
 typedef void (*correlate_fn)(void *ctx, const struct correlate_hit *);

@@ -83,8 +83,8 @@ add_node(struct compile *c, enum compile_kind kind, uint32_t first, size_t n)
 	return (uint32_t)p->n_nodes++;
 }
 
-static uint32_t
-find_view(struct compile *c, const struct sigma_field *f)
+uint32_t
+compile_view(struct compile *c, const struct sigma_field *f)
 {
 	struct compile_program *p = &c->program;
 	uint32_t i;
@@ -240,9 +240,9 @@ compile_match(struct compile *c, const struct sigma_match *m)
 	print_match(&c->print, m);
 	index = find_known(c, &print);
 	if (index == NONE && !c->no_memory) {
-		made.view = find_view(c, &m->field);
+		made.view = compile_view(c, &m->field);
 		if (m->op == SIGMA_FIELDREF)
-			made.other = find_view(c, &m->other);
+			made.other = compile_view(c, &m->other);
 		if (m->op == SIGMA_REGEX &&
 		    (made.regex = compile_regex(c, m)) == NULL)
 			return NONE;
@@ -326,7 +326,7 @@ compile_set(struct compile *c, const struct sigma_expr *const kids[], size_t n)
 		print_match(&c->print, kids[i]->match);
 	index = find_known(c, &print);
 	if (index == NONE && !c->no_memory) {
-		made.view = find_view(c, &made.match->field);
+		made.view = compile_view(c, &made.match->field);
 		made.set = make_set(c, kids, n);
 		if (made.set == NULL)
 			return NONE;

@@ -25,7 +25,8 @@ struct compile_program {
 	uint32_t		*kids;		/* indexes of nodes */
 	size_t			 n_kids, room_kids;
 	struct predicate	*predicates;
-	size_t			 n_predicates, room_predicates;
+	size_t			 n_predicates;
+	size_t			 room_predicates;
 	struct predicate_view	*views;
 	size_t			 n_views, room_views;
 };
@@ -46,6 +47,8 @@ void compile_program_fini(struct compile_program *);
 /* The node of the tree; UINT32_MAX after an error or without memory. */
 uint32_t compile_expr(struct compile *, const struct sigma_expr *,
     const char *file);
+/* The view of a field, made when new; UINT32_MAX without memory. */
+uint32_t compile_view(struct compile *, const struct sigma_field *);
 /* A node that is true when both are; a may be UINT32_MAX for none. */
 uint32_t compile_both(struct compile *, uint32_t a, uint32_t b);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rules/matcher/compile.h"
+#include "rules/matcher/trigger.h"
 
 #define SCRATCH_BYTES	(8 * 1024 * 1024)
 #define MATCH_LIMIT	200000
@@ -22,6 +23,7 @@ struct matcher {
 	struct arena		*arena;
 	struct entry		*entries[EVENT_DATASETS];
 	size_t			 n_entries[EVENT_DATASETS];
+	struct trigger_index	*triggers[EVENT_DATASETS];
 	/* Epoch shifted left by one, and the answer, for each predicate. */
 	uint32_t		*answers;
 	uint32_t		*hits;
@@ -71,17 +73,52 @@ ask(struct matcher *m, uint32_t index)
 	return false;
 }
 
+/* What of a rule says most: its condition or its logsource. */
 static bool
-add_entry(struct matcher *m, size_t dataset, uint32_t rule, uint32_t node,
-    size_t max)
+find_triggers(struct compile *c, const struct sigma_rule *rule,
+    struct trigger_list *list)
 {
-	if (m->entries[dataset] == NULL)
+	const struct sigma_expr *kids[2] = { rule->condition, rule->source };
+	struct sigma_expr both = { .node = SIGMA_AND, .kids = kids,
+	    .n = rule->source == NULL ? 1 : 2 };
+
+	return trigger_find(list, c->arena, &both, &c->no_memory);
+}
+
+static bool
+add_triggers(struct matcher *m, struct compile *c, size_t dataset,
+    const struct trigger_list *list, uint32_t entry)
+{
+	uint32_t view;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		view = compile_view(c, list->items[i].field);
+		if (view == UINT32_MAX ||
+		    !trigger_index_add(m->triggers[dataset], view,
+		    &list->items[i], entry))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add_entry(struct matcher *m, struct compile *c, size_t dataset, uint32_t rule,
+    uint32_t node, size_t max, const struct trigger_list *list)
+{
+	uint32_t entry = (uint32_t)m->n_entries[dataset];
+
+	if (m->entries[dataset] == NULL) {
 		m->entries[dataset] = calloc(max, sizeof(struct entry));
-	if (m->entries[dataset] == NULL)
+		m->triggers[dataset] = trigger_index_new();
+	}
+	if (m->entries[dataset] == NULL || m->triggers[dataset] == NULL)
 		return false;
 	m->entries[dataset][m->n_entries[dataset]++] =
 	    (struct entry){ rule, node };
-	return true;
+	if (list == NULL)
+		return trigger_index_always(m->triggers[dataset], entry);
+	return add_triggers(m, c, dataset, list, entry);
 }
 
 static void
@@ -90,6 +127,8 @@ compile_rule(struct matcher *m, struct compile *c, const struct sigma_set *set,
 {
 	const struct sigma_rule *rule = set->rules[i];
 	uint32_t source = UINT32_MAX, node;
+	struct trigger_list list;
+	bool has_list;
 	size_t d;
 
 	if (rule->kind != SIGMA_DETECTION || rule->foreign)
@@ -102,10 +141,26 @@ compile_rule(struct matcher *m, struct compile *c, const struct sigma_set *set,
 	node = compile_expr(c, rule->condition, rule->file);
 	if (node != UINT32_MAX)
 		node = compile_both(c, source, node);
-	for (d = 0; d < EVENT_DATASETS && node != UINT32_MAX; d++)
+	if (node == UINT32_MAX)
+		return;
+	has_list = find_triggers(c, rule, &list);
+	for (d = 0; d < EVENT_DATASETS && !c->no_memory; d++)
 		if ((rule->datasets >> d & 1) != 0 &&
-		    !add_entry(m, d, (uint32_t)i, node, set->n))
+		    !add_entry(m, c, d, (uint32_t)i, node, set->n,
+		    has_list ? &list : NULL))
 			c->no_memory = true;
+}
+
+static bool
+finish_triggers(struct matcher *m)
+{
+	size_t d;
+
+	for (d = 0; d < EVENT_DATASETS; d++)
+		if (m->triggers[d] != NULL &&
+		    !trigger_index_finish(m->triggers[d], m->n_entries[d]))
+			return false;
+	return true;
 }
 
 static bool
@@ -147,7 +202,8 @@ matcher_new(const struct sigma_set *set, struct buf *errors, size_t *n_errors)
 	compile_fini(&c);
 	m->program = c.program;
 	m->arena = c.arena;
-	if (!ok || c.no_memory || !make_world(m, set->n)) {
+	if (!ok || c.no_memory || !finish_triggers(m) ||
+	    !make_world(m, set->n)) {
 		matcher_free(m);
 		errno = ENOMEM;
 		return NULL;
@@ -169,8 +225,10 @@ matcher_free(struct matcher *m)
 	if (m == NULL)
 		return;
 	compile_program_fini(&m->program);
-	for (d = 0; d < EVENT_DATASETS; d++)
+	for (d = 0; d < EVENT_DATASETS; d++) {
 		free(m->entries[d]);
+		trigger_index_free(m->triggers[d]);
+	}
 	pcre2_match_data_free(m->world.match_data);
 	pcre2_match_context_free(m->world.match_context);
 	arena_free(m->world.scratch);
@@ -209,16 +267,25 @@ const uint32_t *
 matcher_run(struct matcher *m, const struct event *event, size_t *n)
 {
 	enum event_dataset dataset = event_dataset(event);
-	const struct entry *entries = m->entries[dataset];
-	size_t i;
+	const struct entry *entries = m->entries[dataset], *entry;
+	const uint64_t *possible;
+	uint64_t word;
+	size_t i, words;
 
 	*n = 0;
 	if (m->n_entries[dataset] == 0)
 		return m->hits;
 	begin(m, event);
-	for (i = 0; i < m->n_entries[dataset]; i++)
-		if (ask(m, entries[i].node))
-			m->hits[(*n)++] = entries[i].rule;
+	possible = trigger_index_ask(m->triggers[dataset], &m->world);
+	words = trigger_index_words(m->triggers[dataset]);
+	for (i = 0; i < words; i++) {
+		for (word = possible[i]; word != 0; word &= word - 1) {
+			entry = &entries[i * 64 +
+			    (size_t)__builtin_ctzll(word)];
+			if (ask(m, entry->node))
+				m->hits[(*n)++] = entry->rule;
+		}
+	}
 	return m->hits;
 }
 

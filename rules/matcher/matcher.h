@@ -4,8 +4,9 @@
  *
  * Each distinct predicate (field, operation, value) exists once and is
  * evaluated at most once an event, when first asked for; lists of plain
- * values are one hash set. Rules are kept by dataset. Nothing is decided by
- * the order of rules.
+ * values are one hash set. Rules are kept by dataset and found by the texts
+ * that they cannot do without (trigger.h): a rule whose program's name is not
+ * the event's costs nothing.
  *
  * Regular expressions run on PCRE2 with limits; one that hits a limit does
  * not match and is counted (noted "regex_limit"), as is a field that does

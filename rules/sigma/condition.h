@@ -17,7 +17,7 @@
 
 struct condition_name {
 	const char		*name;
-	const struct sigma_expr	*expr;	/* NULL: broken, reported already */
+	const struct sigma_expr	*expr;	/* NULL: broken, reported */
 	bool			 used;
 };
 

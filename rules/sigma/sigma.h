@@ -121,7 +121,7 @@ struct sigma_correlation {
 	enum sigma_type		type;
 	struct sigma_ref	refs[SIGMA_REFS_MAX];
 	size_t			n_refs;
-	/* group[i][r]: the i-th field of group-by, in events of rule r */
+	/* [i][r]: the i-th field of group-by, in events of rule r */
 	struct sigma_field	group[SIGMA_GROUP_MAX][SIGMA_REFS_MAX];
 	size_t			n_group;
 	int64_t			span_ns;

@@ -8,3 +8,5 @@ bench_scripts += %D%/20-live.sh
 bench_scripts += %D%/30-exec.sh
 bench_scripts += %D%/40-memory.sh
 EXTRA_DIST += %D%/bench.sh %D%/mkpcap.c
+bench_scripts += %D%/rules.sh
+check_helpers += %D%/bench_rules
