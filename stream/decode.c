@@ -17,30 +17,37 @@
 #define PROTO_HIP	139
 #define PROTO_SHIM6	140
 
+/* Numbers at a place inside a header that was taken as a whole. */
+static inline uint16_t
+at16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t
+at32(const uint8_t *p)
+{
+	return (uint32_t)at16(p) << 16 | at16(p + 2);
+}
+
 static bool
 parse_ipv4(struct cursor *c, size_t wire_len, struct decoded *d)
 {
-	const uint8_t *from, *to;
-	unsigned words = cursor_u8(c) & 0x0f;
+	const uint8_t *h = cursor_take(c, 20);
 	uint16_t frag;
 
-	cursor_skip(c, 1);
-	d->l3_len = cursor_u16be(c);
-	d->ip_id = cursor_u16be(c);
-	frag = cursor_u16be(c);
-	cursor_skip(c, 1);
-	d->proto = cursor_u8(c);
-	cursor_skip(c, 2);
-	from = cursor_take(c, 4);
-	to = cursor_take(c, 4);
-	if (!cursor_ok(c))
+	if (h == NULL)
 		return true;		/* the caller sees the short read */
-	memcpy(d->source.ip, from, 4);
-	memcpy(d->destination.ip, to, 4);
-	d->l3_header = words * 4;
+	d->l3_header = (h[0] & 0x0fU) * 4;
+	d->l3_len = at16(h + 2);
+	d->ip_id = at16(h + 4);
+	frag = at16(h + 6);
+	d->proto = h[9];
+	memcpy(d->source.ip, h + 12, 4);
+	memcpy(d->destination.ip, h + 16, 4);
 	if (d->l3_len == 0 && wire_len <= UINT32_MAX)
 		d->l3_len = (uint32_t)wire_len;
-	if (words < 5 || d->l3_len < d->l3_header)
+	if (d->l3_header < 20 || d->l3_len < d->l3_header)
 		return false;
 	cursor_skip(c, d->l3_header - 20);
 	d->more = (frag & 0x2000) != 0;
@@ -96,19 +103,16 @@ parse_extension(struct cursor *c, struct decoded *d)
 static bool
 parse_ipv6(struct cursor *c, size_t wire_len, struct decoded *d, bool *deep)
 {
-	const uint8_t *from, *to;
+	const uint8_t *h = cursor_take(c, 40);
 	unsigned n = 0;
 
-	d->flow_label = cursor_u32be(c) & 0xfffff;
-	d->l3_len = cursor_u16be(c) + 40U;
-	d->proto = cursor_u8(c);
-	cursor_skip(c, 1);
-	from = cursor_take(c, 16);
-	to = cursor_take(c, 16);
-	if (!cursor_ok(c))
+	if (h == NULL)
 		return true;
-	memcpy(d->source.ip, from, 16);
-	memcpy(d->destination.ip, to, 16);
+	d->flow_label = at32(h) & 0xfffff;
+	d->l3_len = at16(h + 4) + 40U;
+	d->proto = h[6];
+	memcpy(d->source.ip, h + 8, 16);
+	memcpy(d->destination.ip, h + 24, 16);
 	if (d->l3_len == 40 && d->proto != IPPROTO_NONE &&
 	    wire_len <= UINT32_MAX)
 		d->l3_len = (uint32_t)wire_len;
@@ -155,16 +159,17 @@ is_icmp(const struct decoded *d)
 static void
 parse_icmp_head(struct cursor *c, struct decoded *d)
 {
+	const uint8_t *h = cursor_take(c, 8);
 	uint16_t id;
 
-	d->icmp_type = cursor_u8(c);
-	d->icmp_code = cursor_u8(c);
-	cursor_skip(c, 2);
-	id = cursor_u16be(c);
-	d->icmp_seq = cursor_u16be(c);
+	if (h == NULL)
+		return;
+	d->icmp_type = h[0];
+	d->icmp_code = h[1];
+	id = at16(h + 4);
+	d->icmp_seq = at16(h + 6);
 	d->l4_header = 8;
-	d->icmp_query = is_query(d->family, d->icmp_type,
-	    &d->icmp_reply);
+	d->icmp_query = is_query(d->family, d->icmp_type, &d->icmp_reply);
 	if (d->icmp_query) {
 		d->source.port = d->icmp_reply ? DECODE_ASKED : id;
 		d->destination.port = d->icmp_reply ? id : DECODE_ASKED;
@@ -205,40 +210,37 @@ parse_inner(struct cursor *c, struct decoded *outer)
 static bool
 parse_tcp(struct cursor *c, struct decoded *d, uint32_t l4_len)
 {
-	uint8_t words;
+	const uint8_t *h = cursor_take(c, 20);
+	size_t options;
 
-	d->source.port = cursor_u16be(c);
-	d->destination.port = cursor_u16be(c);
-	d->seq = cursor_u32be(c);
-	d->ack = cursor_u32be(c);
-	words = cursor_u8(c) >> 4;
-	d->tcp_flags = cursor_u8(c);
-	cursor_skip(c, 6);
-	d->l4_header = words * 4U;
-	if (!cursor_ok(c))
+	if (h == NULL)
 		return true;
-	if (words < 5 || d->l4_header > l4_len)
+	d->source.port = at16(h);
+	d->destination.port = at16(h + 2);
+	d->seq = at32(h + 4);
+	d->ack = at32(h + 8);
+	d->l4_header = (h[12] >> 4) * 4U;
+	d->tcp_flags = h[13];
+	if (d->l4_header < 20 || d->l4_header > l4_len)
 		return false;
 	d->payload_len = l4_len - d->l4_header;
 	/* Options may be cut by the snap length: nothing is lost by it. */
-	if (d->l4_header - 20 > cursor_left(c))
-		cursor_skip(c, cursor_left(c));
-	else
-		cursor_skip(c, d->l4_header - 20);
+	options = d->l4_header - 20;
+	cursor_skip(c, options < cursor_left(c) ? options : cursor_left(c));
 	return true;
 }
 
 static bool
 parse_udp(struct cursor *c, struct decoded *d, uint32_t l4_len)
 {
+	const uint8_t *h = cursor_take(c, 8);
 	uint32_t len;
 
-	d->source.port = cursor_u16be(c);
-	d->destination.port = cursor_u16be(c);
-	len = cursor_u16be(c);
-	cursor_skip(c, 2);
-	if (!cursor_ok(c))
+	if (h == NULL)
 		return true;
+	d->source.port = at16(h);
+	d->destination.port = at16(h + 2);
+	len = at16(h + 4);
 	d->l4_header = 8;
 	if (len == 0)			/* RFC 2675: a jumbogram */
 		len = l4_len;
@@ -354,8 +356,6 @@ decode_packet(uint16_t ethertype, const uint8_t *bytes, size_t len,
     size_t wire_len, struct decoded *out)
 {
 	struct cursor c = cursor_make(bytes, len);
-	struct decoded d = { .family = 0 };
-	enum decode_verdict verdict;
 	unsigned tags = 0;
 	uint8_t version;
 
@@ -377,9 +377,7 @@ decode_packet(uint16_t ethertype, const uint8_t *bytes, size_t len,
 	version = *c.pos >> 4;
 	if (version != (ethertype == ETHERTYPE_IPV4 ? 4 : 6))
 		return DECODE_BAD_HEADER;
-	d.family = version;
-	verdict = parse_ip(&c, wire_len, &d);
-	if (verdict == DECODE_OK)
-		*out = d;
-	return verdict;
+	memset(out, 0, sizeof(*out));
+	out->family = version;
+	return parse_ip(&c, wire_len, out);
 }

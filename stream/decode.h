@@ -78,7 +78,7 @@ struct decoded {
 	uint16_t	inner_id;	/* IPv4 ID */
 };
 
-/* ethertype in host order. *out is filled only for DECODE_OK. */
+/* ethertype in host order. *out holds nothing of use unless DECODE_OK. */
 enum decode_verdict decode_packet(uint16_t ethertype, const uint8_t *bytes,
     size_t len, size_t wire_len, struct decoded *out);
 

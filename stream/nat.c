@@ -15,9 +15,12 @@
 
 #define NOT_DUE		0	/* times wrap after 49 days */
 #define HAND_STEPS	64
+#define LINE		64	/* bytes of a line of cache */
+#define TUPLES_EACH	2	/* in the index; three are rare */
 
 struct nat {
-	struct nat_conn		*conns;
+	void			*memory;
+	struct nat_conn		*conns;		/* in it, at a line of cache */
 	uint32_t		*due;		/* ms; NOT_DUE */
 	uint32_t		*free;		/* stack of freed numbers */
 	uint32_t		 n_free, top, limit, hand;
@@ -31,6 +34,14 @@ struct nat {
 	struct nat_counts	 counts;
 };
 
+static struct nat_conn *
+align(void *memory)
+{
+	uintptr_t at = (uintptr_t)memory;
+
+	return (struct nat_conn *)((at + LINE - 1) / LINE * LINE);
+}
+
 struct nat *
 nat_new(size_t limit, uint32_t linger_ms, const struct hash_key *secret)
 {
@@ -41,11 +52,13 @@ nat_new(size_t limit, uint32_t linger_ms, const struct hash_key *secret)
 	n->limit = (uint32_t)limit;
 	n->linger_ms = linger_ms;
 	n->secret = *secret;
-	n->conns = calloc(limit, sizeof(*n->conns));
+	n->memory = calloc(limit + 1, sizeof(*n->conns));
+	n->conns = align(n->memory);
 	n->due = calloc(limit, sizeof(*n->due));
 	n->free = calloc(limit, sizeof(*n->free));
-	if (n->conns == NULL || n->due == NULL || n->free == NULL ||
-	    slots_init(&n->slots, limit * NAT_TUPLES) != 0) {
+	if (n->memory == NULL || n->due == NULL || n->free == NULL ||
+	    slots_init(&n->slots, limit * TUPLES_EACH +
+	    NAT_TUPLES) != 0) {
 		nat_free(n);
 		errno = ENOMEM;
 		return NULL;
@@ -59,7 +72,7 @@ nat_free(struct nat *n)
 	if (n == NULL)
 		return;
 	slots_fini(&n->slots);
-	free(n->conns);
+	free(n->memory);
 	free(n->due);
 	free(n->free);
 	free(n);
@@ -143,9 +156,13 @@ evict(struct nat *n)
 {
 	uint32_t step, at = n->hand, victim = SLOTS_NONE;
 
-	for (step = 0; step < n->limit; step++) {
+	for (step = 0; step < n->top; step++) {
 		struct nat_conn *c = &n->conns[at];
 
+		if (!c->live) {
+			at = at + 1 == n->top ? 0 : at + 1;
+			continue;
+		}
 		if (c->flow == NAT_NONE && (c->dead || !c->used)) {
 			victim = at;
 			break;
@@ -155,13 +172,13 @@ evict(struct nat *n)
 		if (victim == SLOTS_NONE ||
 		    (c->flow == NAT_NONE && n->conns[victim].flow != NAT_NONE))
 			victim = at;
-		at = at + 1 == n->limit ? 0 : at + 1;
+		at = at + 1 == n->top ? 0 : at + 1;
 		if (step >= HAND_STEPS && n->conns[victim].flow == NAT_NONE)
 			break;
 		if (step >= HAND_STEPS * 16)
 			break;
 	}
-	n->hand = at + 1 == n->limit ? 0 : at + 1;
+	n->hand = at + 1 >= n->top ? 0 : at + 1;
 	n->counts.evicted += !n->conns[victim].dead;
 	drop_conn(n, victim);
 }
@@ -169,7 +186,8 @@ evict(struct nat *n)
 static uint32_t
 take_slot(struct nat *n)
 {
-	if (n->n_free == 0 && n->top == n->limit)
+	while ((n->n_free == 0 && n->top == n->limit) ||
+	    slots_room(&n->slots) < NAT_TUPLES)
 		evict(n);
 	n->count++;
 	return n->n_free != 0 ? n->free[--n->n_free] : n->top++;

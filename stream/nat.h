@@ -32,11 +32,10 @@
 enum nat_which { NAT_ORIGINAL, NAT_WIRE, NAT_HALF, NAT_TUPLES };
 
 struct nat_conn {
-	struct key	original, wire;	/* wire: the inverse of reply */
-	int64_t		when_ns;	/* of the kernel's or our receipt */
-	uint32_t	id;
-	uint32_t	flow;		/* flow's number + 1, NAT_NONE */
+	/* With the original tuple 64 bytes: one line of cache. */
+	uint32_t	flow;		/* number, NAT_NONE; a hint */
 	uint32_t	order;		/* of arrival, for newest */
+	int64_t		when_ns;	/* the kernel's, or of receipt */
 	uint8_t		side[NAT_TUPLES];	/* where the initiator stands */
 	uint8_t		opened;		/* bit per tuple: its SYN was seen */
 	uint8_t		generation;	/* of the last dump that had it */
@@ -44,6 +43,10 @@ struct nat_conn {
 	bool		dead : 1;	/* destroyed, kept for late copies */
 	bool		moved_source : 1, moved_destination : 1;
 	bool		used : 1;	/* since the eviction hand passed */
+	struct key	original;
+	struct key	wire;		/* the inverse of reply */
+	uint32_t	id;
+	uint8_t		spare[20];	/* 128 bytes in all */
 };
 
 struct nat;

@@ -17,6 +17,7 @@ slots_init(struct slots *s, size_t limit)
 		return -ENOMEM;
 	s->mask = (uint32_t)(size - 1);
 	s->used = 0;
+	s->limit = (uint32_t)limit;
 	return 0;
 }
 
@@ -32,7 +33,7 @@ slots_add(struct slots *s, uint64_t hash, uint32_t number)
 {
 	uint32_t tag = slots_tag(hash), at = tag & s->mask;
 
-	assert(s->used < s->mask);
+	assert(s->used < s->limit);
 	while (s->cells[at] != 0)
 		at = (at + 1) & s->mask;
 	s->cells[at] = (uint64_t)tag << 32 | (number + 1);

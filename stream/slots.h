@@ -17,7 +17,7 @@
 struct slots {
 	uint64_t	*cells;		/* hash in the upper half; 0 is free */
 	uint32_t	 mask;
-	uint32_t	 used;
+	uint32_t	 used, limit;
 };
 
 /* Room for limit entries (at most 2^30). 0 or -ENOMEM. */
@@ -56,6 +56,13 @@ slots_first(const struct slots *s, uint64_t hash, struct slots_walk *w)
 	w->tag = slots_tag(hash);
 	w->at = w->tag & s->mask;
 	return slots_next(s, w);
+}
+
+/* How many more may be added. */
+static inline uint32_t
+slots_room(const struct slots *s)
+{
+	return s->limit - s->used;
 }
 
 /* The caller keeps to the limit of slots_init. number < 2^32 - 1. */
