@@ -1,5 +1,6 @@
 #include "stream/count.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 /* A SYN that comes after data this close behind it is the same connection. */
@@ -7,6 +8,7 @@
 /* Two odd packets this close to each other start the ranges anew. */
 #define ODD_NEAR	(UINT32_C(1) << 24)
 
+#define FRAME_MAX	1500	/* bytes from the IP header on */
 #define HEAD_BYTES	32
 #define TAIL_BYTES	8
 /* Larger datagrams may come in fragments, whose tail is not kept. */
@@ -274,6 +276,46 @@ count_tcp(struct cover_pool *pool, struct flow *f, unsigned dir,
 	r.packet = r.packet || r.payload != 0;
 	take_flags(f, dir, d);
 	return r;
+}
+
+/*
+ * A UDP packet longer than an Ethernet frame that came whole is one that the
+ * sender left to the kernel to cut (UDP_SEGMENT); an uplink shows the pieces,
+ * with IDs and heads of their own. So each point owes as many bytes as such
+ * packets had that it has not shown yet, and pieces pay for them.
+ * next of flow and point, which UDP does not need, hold the two sums.
+ */
+static bool
+is_piece(struct flow *f, unsigned dir, struct flow_point *p,
+    const struct decoded *d)
+{
+	uint32_t owed = f->next[dir] - p->next[dir];
+
+	if ((int32_t)owed <= 0 || owed < d->payload_len)
+		return false;
+	p->next[dir] += d->payload_len;
+	return true;
+}
+
+struct count_result
+count_datagram(struct dedup *dedup, uint64_t identity, struct flow *f,
+    unsigned dir, unsigned point, const struct decoded *d, uint32_t now_ms)
+{
+	bool fresh = dedup_is_new(dedup, identity, point, now_ms);
+	bool large = d->l3_len > FRAME_MAX;
+
+	if (d->proto == IPPROTO_UDP && point != FLOW_POINTS) {
+		struct flow_point *p = flow_point(f, point);
+
+		if (large && fresh)
+			f->next[dir] += d->payload_len;
+		if (large)
+			p->next[dir] += d->payload_len;
+		else if (fresh && is_piece(f, dir, p, d))
+			fresh = false;
+	}
+	return (struct count_result){ .packet = fresh,
+	    .payload = fresh ? d->payload_len : 0 };
 }
 
 static uint8_t

@@ -52,6 +52,15 @@ bool count_tcp_fits(const struct flow *, unsigned direction,
     const struct decoded *);
 
 /*
+ * A datagram or anything else that is not TCP; identity from count_identity.
+ * UDP that the uplink shows in pieces (UDP_SEGMENT) counts as the one packet
+ * that the first point showed.
+ */
+struct count_result count_datagram(struct dedup *, uint64_t identity,
+    struct flow *, unsigned direction, unsigned point, const struct decoded *,
+    uint32_t now_ms);
+
+/*
  * Identity of a datagram, ICMP or other packet within its flow. side: where
  * its source stands in the flow's key. inner: hash of the canonical tuple
  * inside an ICMP error, else 0.

@@ -34,7 +34,7 @@ struct flow_point {
 					   direction 0 leave here, and those of
 					   direction 1 arrive */
 	uint32_t	packets[2];
-	uint32_t	next[2];	/* TCP: see cover.h */
+	uint32_t	next[2];	/* TCP: see cover.h; UDP: count.c */
 	uint32_t	bare[2];	/* TCP packets without payload */
 };
 

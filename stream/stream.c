@@ -659,7 +659,7 @@ count_copy(struct stream *s, struct found found, const struct decoded *d,
     const struct copy *c, uint64_t inner)
 {
 	struct flow *f = flow_get(s->flows, found.flow);
-	struct count_result r = { .packet = false };
+	struct count_result r;
 	unsigned dir = found.direction;
 	unsigned point = flow_point_at(f, where_of(c, dir), dir);
 	bool closing = is_closing(f);
@@ -674,11 +674,10 @@ count_copy(struct stream *s, struct found found, const struct decoded *d,
 	}
 	if (d->proto == IPPROTO_TCP) {
 		r = count_tcp(&s->pool, f, dir, point, d, &s->odd);
-	} else if (dedup_is_new(s->dedup, count_identity(&s->secret, f,
-	    dir == 0 ? flow_side(f) : !flow_side(f), d, inner), point,
-	    s->now_ms)) {
-		r.packet = true;
-		r.payload = d->payload_len;
+	} else {
+		r = count_datagram(s->dedup, count_identity(&s->secret, f,
+		    dir == 0 ? flow_side(f) : !flow_side(f), d, inner), f,
+		    dir, point, d, s->now_ms);
 	}
 	s->tally[FLOW_AGAIN] += r.again;
 	s->tally[FLOW_ODD] += r.odd;

@@ -263,6 +263,43 @@ test_identical_for_long(void **state)
 	world_fini(&w);
 }
 
+/* UDP_SEGMENT: one packet inside, ten datagrams on the uplink. */
+static void
+test_udp_segment(void **state)
+{
+	struct world w;
+	struct snat path;
+	struct pkt p;
+	unsigned i, k;
+
+	(void)state;
+	world_init(&w, NULL);
+	world_nat(&w, STREAM_NAT_NEW, IPPROTO_UDP, C1, 5000, FAR, 53, FAR, 53,
+	    HOST_IP, 5000, 1);
+	path = world_snat(V1, 5000);
+	for (i = 0; i < 100; i++) {
+		p = udp_out(5000, 12000, 0, i);
+		world_walk(&w, &p, path.there, 2);
+		if (i % 10 == 3) {		/* the uplink can do it too */
+			world_walk(&w, &p, path.there + 2, 1);
+			continue;
+		}
+		for (k = 0; k < 10; k++) {
+			p = udp_out(5000, 1200, (uint16_t)(i * 10 + k + 1),
+			    i * 10 + k + 5000);
+			world_walk(&w, &p, path.there + 2, 1);
+		}
+		/* One that is not cut. */
+		p = udp_out(5000, 200, 0, 7 + i);
+		world_walk(&w, &p, path.there, 3);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 190, 100 * 12028 + 90 * 228,
+	    100 * 12000 + 90 * 200, 0, 0, 0);
+	world_fini(&w);
+}
+
 static void
 test_ipv6(void **state)
 {
@@ -871,6 +908,7 @@ main(void)
 		cmocka_unit_test(test_big_tcp),
 		cmocka_unit_test(test_identical_datagrams),
 		cmocka_unit_test(test_identical_for_long),
+		cmocka_unit_test(test_udp_segment),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_fragments_ipv6),
