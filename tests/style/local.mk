@@ -27,6 +27,9 @@ lint: all
 	done
 	cd $(top_srcdir) && cppcheck --quiet --std=c11 --error-exitcode=1 \
 		--enable=warning,portability --inline-suppr -I. \
+		--library=posix,gnu,bsd \
+		'-DLIST_HEAD(n,t)=struct n{struct t*lh_first;}' \
+		'-DSTAILQ_HEAD(n,t)=struct n{struct t*stqh_first;}' \
 		--suppressions-list=tests/style/cppcheck.txt \
 		lib agent stream enrich rules outputs collectors
 

@@ -61,17 +61,21 @@ functions >"$list"
 	awk '$2 == "static" { n++ } END { printf "static     %d %% of functions\n", 100 * n / NR }' "$list"
 	awk '
 	$2 == "extern" && $3 != "main" {
-		stem = $4
-		gsub(/.*\/|\.c$/, "", stem)
+		n = split($4, part, "/")
+		stem = part[n]
+		sub(/\.c$/, "", stem)
+		folder = part[n - 1]
 		extern++
-		if (index($3, stem "_") == 1)
+		# The folder counts as well: audit_parts_init in audit/.
+		if (index($3, stem "_") == 1 || $3 == stem || \
+		    index($3, folder "_") == 1)
 			own++
 		else
 			other = other "\n           " $3 " in " $4
 	}
 	END {
 		if (extern > 0)
-			printf "prefix     %d %% of extern functions begin with the stem of their file%s\n",
+			printf "prefix     %d %% of extern functions begin with the stem of their file or folder%s\n",
 			    100 * own / extern, other
 	}' "$list"
 	awk '
