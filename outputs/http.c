@@ -36,6 +36,7 @@ struct http {
 	CURL			*easy;
 	atomic_bool		 stopping, reopen;
 	bool			 ready;		/* secrets are read */
+	bool			 any_port;	/* none of ours was free */
 	char			 header[SECRET_MAX + 64];	/* Authorization */
 	char			 userpwd[SECRET_MAX + 256];
 	pthread_mutex_t		 lock;		/* for seen */
@@ -321,6 +322,12 @@ set_request(struct http *h, const char *method, const void *body, size_t len)
 	    (long)(h->conf->timeout / MONO_MS));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)(h->conf->connect_timeout / MONO_MS));
+	if (!h->any_port) {
+		curl_easy_setopt(e, CURLOPT_LOCALPORT,
+		    (long)OUTPUT_PORT_FIRST);
+		curl_easy_setopt(e, CURLOPT_LOCALPORTRANGE,
+		    (long)OUTPUT_PORTS);
+	}
 	/* The environment must not lead alerts elsewhere. */
 	curl_easy_setopt(e, CURLOPT_PROXY,
 	    h->conf->proxy != NULL ? h->conf->proxy : "");
@@ -413,6 +420,7 @@ finish(struct http *h, CURLcode code, struct http_reply *r)
 	}
 	if (code == CURLE_WRITE_ERROR && r->too_large)
 		code = CURLE_OK;
+	h->any_port = code == CURLE_INTERFACE_FAILED;
 	if (code != CURLE_OK) {
 		snprintf(r->error, sizeof(r->error), "%.100s: %s",
 		    h->servers[h->current], curl_easy_strerror(code));

@@ -52,6 +52,14 @@ struct output_answer {
 	char	 text[OUTPUT_REASON];	/* for the log and `output test` */
 };
 
+/*
+ * Local ports of our own connections: above the range that Linux gives to
+ * others by itself (ip_local_port_range ends at 60999), so that the capture
+ * can leave them out, and nothing else, by ports.
+ */
+#define OUTPUT_PORT_FIRST	61001
+#define OUTPUT_PORTS		256
+
 typedef void (*output_endpoint_fn)(void *ctx, const struct ipaddr *,
     uint16_t port);
 

@@ -331,6 +331,30 @@ outputs_endpoints(struct outputs *outs, output_endpoint_fn fn, void *ctx)
 			    ctx);
 }
 
+static void
+add_endpoint(void *ctx, const struct ipaddr *ip, uint16_t port)
+{
+	struct buf *out = ctx;
+	char text[IPADDR_TEXT];
+
+	buf_printf(out, "%s(host %s and port %u)", out->len == 0 ? "" : " or ",
+	    ipaddr_format(ip, text), port);
+}
+
+void
+outputs_write_filter(struct outputs *outs, struct buf *out)
+{
+	struct buf ends;
+
+	buf_init(&ends, 8192);
+	outputs_endpoints(outs, add_endpoint, &ends);
+	if (ends.len > 0)
+		buf_printf(out, "tcp and portrange %u-%u and (%s)",
+		    OUTPUT_PORT_FIRST, OUTPUT_PORT_FIRST + OUTPUT_PORTS - 1,
+		    buf_text(&ends));
+	buf_fini(&ends);
+}
+
 /* An alert like any other, that says what it is. */
 static int
 make_test_alert(struct buf *doc, char *id, size_t id_size)

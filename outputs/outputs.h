@@ -45,6 +45,13 @@ void outputs_reopen(struct outputs *);
 void outputs_endpoints(struct outputs *, output_endpoint_fn, void *ctx);
 
 /*
+ * Appends a pcap-filter(7) expression that fits our own connections to the
+ * outputs and no others; nothing when there is no remote output. Resolves
+ * names: may block for seconds.
+ */
+void outputs_write_filter(struct outputs *, struct buf *);
+
+/*
  * Sends one marked alert through the output of that name (NULL: all) and
  * prints what became of it. Returns the number of outputs that did not take
  * it, or -ENOENT when no output has the name.

@@ -23,7 +23,8 @@ Control, out of band:
     "413>N" (stays: refuses every request of more than N documents)
     "ok" (nothing)
   GET /_mock/docs     {"docs":{INDEX/ID: times accepted}, "requests":N,
-                       "dupes":N, "template":..., "auth_failures":N}
+                       "dupes":N, "template":..., "auth_failures":N,
+                       "client_ports":[N...]}
 """
 import argparse
 import base64
@@ -47,6 +48,7 @@ class State:
         self.faults, self.standing = [], None
         self.requests = self.dupes = self.auth_failures = 0
         self.template = None
+        self.client_ports = set()
         if path and os.path.exists(path):
             with open(path, encoding="utf-8") as f:
                 self.docs, self.template = json.load(f)
@@ -158,7 +160,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(200, {
                     "docs": s.docs, "requests": s.requests,
                     "dupes": s.dupes, "template": s.template,
-                    "auth_failures": s.auth_failures})
+                    "auth_failures": s.auth_failures,
+                    "client_ports": sorted(s.client_ports)})
             return
         if not self.allowed():
             return
@@ -212,6 +215,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         s = self.state
         with s.lock:
             s.requests += 1
+            s.client_ports.add(self.client_address[1])
             if s.standing:
                 return s.standing
             fault = s.faults.pop(0) if s.faults else "ok"

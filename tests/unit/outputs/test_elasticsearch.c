@@ -452,6 +452,32 @@ endpoints_are_known(void **state)
 }
 
 static void
+the_filter_fits_our_connections_only(void **state)
+{
+	struct state *t = *state;
+	struct output_answer answer;
+	struct buf filter;
+	struct load l;
+	char want[160];
+
+	start_mock(t, 0, NULL);
+	snprintf(t->mock.url, sizeof(t->mock.url), "http://127.0.0.1:%d",
+	    t->mock.port);
+	assert_non_null(OUTPUTS(t, "timeout", "5s"));
+	buf_init(&filter, 0);
+	outputs_write_filter(t->outputs, &filter);
+	snprintf(want, sizeof(want), "tcp and portrange 61001-61256 and "
+	    "((host 127.0.0.1 and port %d))", t->mock.port);
+	assert_string_equal(buf_text(&filter), want);
+	/* And that is where it connects from. */
+	fill(&l, 1, 99);
+	assert_int_equal(deliver(t, &l, 1, &answer), OUTPUT_OK);
+	mock_docs(&t->mock, &t->docs);
+	assert_non_null(strstr(buf_text(&t->docs), "\"client_ports\": [61"));
+	buf_fini(&filter);
+}
+
+static void
 secrets_in_a_url_are_refused(void **state)
 {
 	static const char *const urls[] = { "http://user:pw@host:9200",
@@ -774,6 +800,7 @@ main(void)
 		T(tls_is_checked),
 		T(the_template_makes_the_server_check),
 		T(endpoints_are_known),
+		T(the_filter_fits_our_connections_only),
 		T(secrets_in_a_url_are_refused),
 		T(output_test_says_what_became_of_it),
 		T(faults_on_the_way_lose_nothing),
