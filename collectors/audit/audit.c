@@ -317,6 +317,9 @@ read_records(void *self, int budget)
 		}
 		if (n < 0)
 			return n;
+		/* What is in hand may be younger than the last look. */
+		if (n > 0 && c->env.before != NULL)
+			c->env.before(c->env.before_ctx);
 		for (int i = 0; i < n; i++)
 			take_datagram(c, &c->messages[i], &c->senders[i],
 			    c->datagrams[i]);
