@@ -14,6 +14,8 @@
 /* How long a parent's audit records may be behind the connector. */
 #define SETTLE_NS	(2 * MONO_S)
 #define TICK_WORK	20000
+/* What /proc counts in. */
+#define TICK_NS		(10 * MONO_MS)
 
 static uint32_t
 hash_pid(const struct process_table *t, uint32_t pid)
@@ -255,12 +257,15 @@ struct process *
 process_make(struct process_table *t, uint32_t pid, int64_t start_ns)
 {
 	struct process *older = process_first(t, pid), *p;
-	uint32_t *head;
+	uint32_t *head, twin = 0;
 
 	if (older != NULL && older->exit_ns == 0)
 		process_end(t, older, start_ns);
+	if (older != NULL && older->start_ns / TICK_NS == start_ns / TICK_NS)
+		twin = older->twin + 1;
 	p = take_free(t);
 	p->seq = ++t->next_seq;
+	p->twin = twin;
 	p->pid = pid;
 	p->start_ns = start_ns;
 	p->start = process_to_wall(t, start_ns);
@@ -319,10 +324,29 @@ process_link_parent(struct process_table *t, struct process *p,
 	 * to have been something else at this fork. */
 	if (parent->role == PROCESS_CONTAINER ||
 	    (parent->role != PROCESS_UNKNOWN &&
-	    parent->paired == parent->execs))
+	    parent->paired >= parent->execs))
 		process_inherit(p, parent, parent->execs);
 	else
 		process_open(t, p);
+}
+
+/*
+ * A process that was made from its exec record because the record was read
+ * before its fork: now the fork is told. What the record said of it stays.
+ */
+static bool
+adopt(struct process_table *t, uint32_t pid, uint32_t ppid, int64_t ns)
+{
+	struct process *p = process_newest(t, pid);
+
+	if (p == NULL || p->start_known || p->ppid != ppid ||
+	    ns > p->start_ns + PROCESS_LATE_NS || p->start_ns - ns > SETTLE_NS)
+		return false;
+	p->start_ns = ns;
+	p->start = process_to_wall(t, ns);
+	p->start_known = true;
+	p->entity[0] = '\0';
+	return true;
 }
 
 void
@@ -333,6 +357,8 @@ process_on_fork(struct process_table *t, struct wall when, uint32_t parent,
 	struct process_ref ref = { 0 };
 
 	ledger_add(t->forks, 1);
+	if (adopt(t, child, parent, process_to_mono(t, when)))
+		return;
 	if (pp != NULL)
 		ref = process_refer(pp);
 	p = process_make(t, child, process_to_mono(t, when));
@@ -469,8 +495,12 @@ process_seen(struct process_table *t, uint32_t pid, uint32_t ppid,
 	p = process_make(t, pid, process_to_mono(t, when));
 	p->ppid = ppid;
 	parent = process_get(t, ref);
-	if (parent != NULL)
+	if (parent != NULL) {
+		/* Nobody counts its exec events for us. */
+		if (parent->execs < parent->paired)
+			parent->execs = parent->paired;
 		process_link_parent(t, p, parent);
+	}
 	return p;
 }
 
@@ -494,7 +524,7 @@ process_program(struct process_table *t, struct process *p)
 const char *
 process_entity(struct process_table *t, struct process *p)
 {
-	char pid[16], start[24];
+	char pid[16], start[40];
 	const char *parts[3] = { t->host_id, pid, start };
 
 	if (p->entity[0] != '\0')
@@ -502,8 +532,9 @@ process_entity(struct process_table *t, struct process *p)
 	(void)snprintf(pid, sizeof(pid), "%u", p->pid);
 	/* In hundredths of a second since boot, as /proc/PID/stat has it, so
 	 * that both ways of learning a start give one id. */
-	(void)snprintf(start, sizeof(start), "%lld",
-	    (long long)(p->start_ns / (10 * MONO_MS)));
+	(void)snprintf(start, sizeof(start), "%lld%s%.0u",
+	    (long long)(p->start_ns / TICK_NS), p->twin != 0 ? "." : "",
+	    p->twin);
 	hash_id(p->entity, parts, 3);
 	return p->entity;
 }

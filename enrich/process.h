@@ -92,7 +92,9 @@ struct process {
 	uint32_t		 parent_epoch;	/* parent's execs at fork */
 	int64_t			 start_ns, exit_ns;	/* mono; exit 0: alive */
 	struct wall		 start;
-	uint32_t		 execs, paired;	/* exec events; records seen */
+	/* Exec events and exec records so far. Normally events are ahead;
+	 * a record whose event has not come, or was lost, makes it be them. */
+	uint32_t		 execs, paired;
 	int64_t			 exec_ns[PROCESS_EXECS];
 	enum process_role	 role, old_role;
 	uint32_t		 role_epoch;	/* role since this exec */
@@ -105,6 +107,8 @@ struct process {
 	uint32_t		 euid, vpid;
 	bool			 start_known, uid_known, asked, refused;
 	bool			 tentative;	/* host by cgroup, in a scan */
+	uint32_t		 twin;		/* older ones of the same pid that
+						   began in the same 10 ms */
 	char			 entity[HASH_ID_TEXT];
 	uint32_t		 chain;		/* next of the same hash */
 	uint32_t		 prev, next;	/* dead, or living by age */

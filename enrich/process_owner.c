@@ -135,6 +135,8 @@ first_unpaired(const struct process *p, int64_t at, int64_t *ns)
 {
 	uint32_t k = p->paired;
 
+	if (p->execs <= k)
+		return 0;
 	if (p->execs - k > PROCESS_EXECS) {
 		*ns = at;
 		return k + 1;
@@ -291,8 +293,6 @@ process_exec(struct process_table *t, uint32_t pid, uint32_t ppid,
 		if (p == NULL)
 			return NULL;
 		p->paired++;
-		if (p->execs < p->paired)
-			p->execs = p->paired;
 	}
 	(void)process_settle_quietly(t, p, 0);
 	change_role(t, p, ppid, when, x);

@@ -36,6 +36,15 @@ process_scan(struct process_table *t)
 void
 process_on_loss(struct process_table *t)
 {
+	struct process *p;
+	uint32_t i;
+
+	/* The events of these records will not come any more. */
+	for (i = 0; i < t->fresh; i++) {
+		p = &t->pool[i];
+		if (p->seq != 0 && p->execs < p->paired)
+			p->execs = p->paired;
+	}
 	process_scan(t);
 }
 

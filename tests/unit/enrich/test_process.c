@@ -394,6 +394,44 @@ late_answers_of_proc(void **state)
 	bench_free(b);
 }
 
+/* Records read before what the connector has to say of them. */
+static void
+record_before_its_events(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	/* The runtime's record comes first, then its fork and exec. */
+	bench_submit(b, bench_exec(MS, 20000, 400, "/usr/sbin/runc",
+	    "/run/containerd/" BENCH_ID_A, (const char *const[]){ "runc",
+	    "exec", "--process", "/tmp/x", BENCH_ID_A, NULL }));
+	bench_fork(b, 0, 400, 20000);
+	bench_execd(b, MS, 20000);
+	bench_fork(b, 5 * MS, 20000, 20001);
+	bench_execd(b, 8 * MS, 20001);
+	ev = bench_submit(b, bench_exec(8 * MS, 20001, 20000, "/bin/sh", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	/* Only the exec event is late, again and again. */
+	for (i = 0; i < 20; i++) {
+		int64_t ns = 100 * MS + i * 10 * MS;
+
+		ev = bench_submit(b, bench_exec(ns, 20001, 20000,
+		    "/bin/true", "/", true_args));
+		assert_owner(ev, BENCH_ID_A, "runtime");
+		bench_execd(b, ns, 20001);
+	}
+	bench_fork(b, 400 * MS, 20001, 20002);
+	bench_execd(b, 401 * MS, 20002);
+	ev = bench_submit(b, bench_exec(401 * MS, 20002, 20001, "/bin/true",
+	    "/", true_args));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	bench_free(b);
+}
+
 /* A record without its connector event does not shift those after it. */
 static void
 lost_exec_record(void **state)
@@ -525,6 +563,7 @@ main(void)
 		cmocka_unit_test(forged_runtime),
 		cmocka_unit_test(forked_before_the_runtime),
 		cmocka_unit_test(late_answers_of_proc),
+		cmocka_unit_test(record_before_its_events),
 		cmocka_unit_test(lost_exec_record),
 		cmocka_unit_test(loss_is_repaired_by_a_scan),
 		cmocka_unit_test(unknown_runtime),
