@@ -250,10 +250,8 @@ works_tick(struct works *w, struct mono now)
 	stream_tick(w->stream);
 	enrich_tick(w->enrich, now);
 	pipeline_tick(w->pipeline);
-	if (w->rules != NULL && now.ns - w->judged.ns >= MONO_S) {
+	if (w->rules != NULL)
 		rules_tick(w->rules, mono_wall(w->env.clock));
-		w->judged = now;
-	}
 }
 
 void
@@ -266,5 +264,8 @@ works_finish(struct works *w)
 			collectors_table[i]->tick(w->collectors[i], far);
 	stream_free(w->stream);
 	w->stream = NULL;
+	pipeline_flush(w->pipeline);
+	if (w->rules != NULL)
+		rules_flush(w->rules);
 	pipeline_flush(w->pipeline);
 }

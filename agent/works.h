@@ -42,7 +42,6 @@ struct works {
 	struct enrich		*enrich;
 	struct rules		*rules;
 	void			*collectors[COLLECTORS_COUNT];
-	struct mono		 judged;	/* last rules_tick */
 };
 
 /* Makes everything but the rules. 0 or -ENOMEM; works_fini in every case. */

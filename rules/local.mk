@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/librules.a
 %C%_librules_a_SOURCES = \
 	%D%/alert/alert.c %D%/alert/alert.h \
+	%D%/alert/contact.c %D%/alert/contact.h \
 	%D%/alert/gaps.c %D%/alert/gaps.h \
 	%D%/alert/reason.c %D%/alert/reason.h \
 	%D%/alert/seen.c %D%/alert/seen.h \

@@ -7,6 +7,7 @@
 
 #include "lib/json.h"
 #include "rules/alert/alert.h"
+#include "rules/alert/contact.h"
 #include "rules/alert/seen.h"
 #include "rules/correlate/correlate.h"
 #include "rules/files.h"
@@ -26,6 +27,7 @@ struct rules {
 	struct ledger_stage	*stage, *alerts;
 	struct seen		*seen;
 	struct gaps		*gaps;
+	struct contact_list	*contacts;
 	struct buf		 key;
 	rules_alert_fn		 fn;
 	void			*ctx;
@@ -85,6 +87,9 @@ count_in(struct rules *r, struct ledger *ledger)
 	r->dropped = ledger_dropped(r->alerts, "no_memory");
 }
 
+static void on_contact(void *, const struct sigma_rule *,
+    const struct event *, const char *, size_t, const struct event *);
+
 struct rules *
 rules_load(const struct conf_list *paths, struct ledger *ledger,
     struct buf *errors)
@@ -98,7 +103,9 @@ rules_load(const struct conf_list *paths, struct ledger *ledger,
 	buf_init(&r->key, KEY_MAX);
 	r->seen = seen_new(ledger_noted(r->stage, "seen_evicted"));
 	r->gaps = gaps_new(ledger);
-	rc = r->seen == NULL || r->gaps == NULL ? -ENOMEM :
+	r->contacts = contact_new(on_contact, r);
+	rc = r->seen == NULL || r->gaps == NULL || r->contacts == NULL ?
+	    -ENOMEM :
 	    program_init(&r->program, r, paths, errors);
 	if (rc == 0)
 		return r;
@@ -112,6 +119,7 @@ rules_free(struct rules *r)
 {
 	if (r == NULL)
 		return;
+	contact_free(r->contacts);
 	program_fini(&r->program);
 	seen_free(r->seen);
 	gaps_free(r->gaps);
@@ -128,6 +136,8 @@ rules_reload(struct rules *r, const struct conf_list *paths,
 
 	if (rc != 0)
 		return rc;
+	/* Who waits names a rule of the old program. */
+	contact_flush(r->contacts);
 	correlate_inherit(fresh.correlate, r->program.correlate);
 	program_fini(&r->program);
 	r->program = fresh;
@@ -199,8 +209,25 @@ alert_match(struct rules *r, const struct sigma_rule *rule,
 	}
 	cause.key = buf_text(&r->key);
 	cause.key_len = r->key.len;
+	if (contact_wait(r->contacts, rule, e, cause.key, cause.key_len))
+		return;
 	if (!give(r, &cause))
 		seen_forget(r->seen, rule->id, cause.key, cause.key_len);
+}
+
+/* A cause that waited for its destination goes on. */
+static void
+on_contact(void *ctx, const struct sigma_rule *rule, const struct event *e,
+    const char *key, size_t key_len, const struct event *to)
+{
+	struct rules *r = ctx;
+	struct alert_cause cause = {
+		.rule = rule, .event = e, .key = key, .key_len = key_len,
+		.contact = to
+	};
+
+	if (!give(r, &cause))
+		seen_forget(r->seen, rule->id, key, key_len);
 }
 
 /* A correlation fired: the group and its first event make it one. */
@@ -235,6 +262,7 @@ rules_judge(void *self, const struct event *e)
 
 	ledger_add(&r->stage->received, 1);
 	gaps_tick(r->gaps, event_time(e));
+	contact_see(r->contacts, e);
 	hits = matcher_run(r->program.matcher, e, &n);
 	for (i = 0; i < n; i++) {
 		const struct sigma_rule *rule = r->program.set->rules[hits[i]];
@@ -252,6 +280,13 @@ void
 rules_tick(struct rules *r, struct wall now)
 {
 	gaps_tick(r->gaps, now);
+	contact_tick(r->contacts, now);
+}
+
+void
+rules_flush(struct rules *r)
+{
+	contact_flush(r->contacts);
 }
 
 static bool

@@ -59,8 +59,11 @@ void rules_attach(struct rules *, struct pipeline *);
 
 /* A pipeline_judge_fn; self is the struct rules. */
 void rules_judge(void *self, const struct event *);
-/* About once a second, so that tallyman.gaps is exact in quiet times. */
+/* Every 100 ms or so: alerts that wait for a destination go on in time, and
+ * tallyman.gaps is exact in quiet times. */
 void rules_tick(struct rules *, struct wall now);
+/* Nothing more comes: alerts that wait are given as they are. */
+void rules_flush(struct rules *);
 
 /* Rules loaded: detections and correlations that can give alerts. */
 size_t rules_count(const struct rules *);

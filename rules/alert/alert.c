@@ -48,6 +48,28 @@ copy_cause(struct event *a, const struct event *cause)
 	event_copy(a, cause, FIELD_DATA_STREAM_NAMESPACE);
 }
 
+/* To where the process connected, see contact.h. */
+static void
+copy_contact(struct event *a, const struct event *contact)
+{
+	static const enum field_id ends[] = {
+		FIELD_DESTINATION_ADDRESS, FIELD_DESTINATION_DOMAIN,
+		FIELD_DESTINATION_IP, FIELD_DESTINATION_PORT,
+		FIELD_NETWORK_TRANSPORT, FIELD_NETWORK_TYPE,
+		FIELD_TALLYMAN_DESTINATION_SCOPE,
+		FIELD_TALLYMAN_DESTINATION_CONTAINER_ID,
+		FIELD_TALLYMAN_DESTINATION_CONTAINER_NAME
+	};
+	const struct event_value *ip;
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		event_copy(a, contact, ends[i]);
+	ip = event_get(contact, FIELD_DESTINATION_IP);
+	if (ip != NULL)
+		event_add_ip(a, FIELD_RELATED_IP, &ip->ip);
+}
+
 static void
 add_str(struct event *e, enum field_id id, const char *text)
 {
@@ -168,6 +190,9 @@ set_events(struct event *a, const struct alert_cause *c)
 		add_str(a, FIELD_TALLYMAN_ALERT_EVENTS, c->ids[i]);
 	if (own[0] != '\0' && c->n_ids == 0)
 		add_str(a, FIELD_TALLYMAN_ALERT_EVENTS, own);
+	if (c->contact != NULL)
+		add_str(a, FIELD_TALLYMAN_ALERT_EVENTS,
+		    event_str(c->contact, FIELD_EVENT_ID));
 	if (c->value > 0 && c->rule->kind == SIGMA_CORRELATION)
 		event_set_num(a, FIELD_TALLYMAN_ALERT_SUM, c->value);
 }
@@ -183,6 +208,10 @@ set_texts(struct event *a, const struct alert_cause *c,
 
 	buf_init(&text, REASON_MAX);
 	reason_write(&text, c->event, sum ? c->value : 0);
+	if (c->contact != NULL) {
+		buf_add_str(&text, "; it connected to ");
+		reason_add_peer(&text, c->contact);
+	}
 	event_set_str(a, FIELD_EVENT_REASON, buf_text(&text), text.len);
 	event_set_fmt(a, FIELD_MESSAGE, "%s: %s", c->rule->title,
 	    buf_text(&text));
@@ -211,6 +240,8 @@ alert_new(const struct alert_cause *cause, const struct gaps *gaps)
 	if (c.n_ids == 0)
 		c.first = event_time(c.event);
 	copy_cause(a, c.event);
+	if (c.contact != NULL)
+		copy_contact(a, c.contact);
 	set_event(a, &c);
 	set_identity(a, &c);
 	set_rule(a, c.rule);

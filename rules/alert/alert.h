@@ -25,6 +25,7 @@ struct alert_cause {
 	const struct event	*event;
 	const char		*key;		/* what makes it one */
 	size_t			 key_len;
+	const struct event	*contact;	/* its connection, or NULL */
 	/* Of a correlation; else 0. */
 	const char *const	*ids;
 	size_t			 n_ids;

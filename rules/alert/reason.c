@@ -51,8 +51,8 @@ add_program(struct buf *out, const struct event *e)
 	return true;
 }
 
-static void
-add_destination(struct buf *out, const struct event *e)
+void
+reason_add_peer(struct buf *out, const struct event *e)
 {
 	bool ip = is_set(e, FIELD_DESTINATION_IP), v6;
 	const struct event_value *v = event_get(e, FIELD_DESTINATION_IP);
@@ -151,7 +151,7 @@ add_connection(struct buf *out, const struct event *e)
 	if (local)
 		text_add_cut(out, event_str(e, FIELD_FILE_PATH), COMMAND_MAX);
 	else
-		add_destination(out, e);
+		reason_add_peer(out, e);
 }
 
 static void
@@ -171,7 +171,7 @@ add_flow(struct buf *out, const struct event *e, int64_t total)
 	buf_add_str(out, " sent ");
 	text_add_bytes(out, sent);
 	buf_add_str(out, " to ");
-	add_destination(out, e);
+	reason_add_peer(out, e);
 	if (is_set(e, FIELD_NETWORK_TRANSPORT))
 		buf_printf(out, " by %s", event_str(e, FIELD_NETWORK_TRANSPORT));
 }

@@ -13,5 +13,7 @@
 
 /* total: what a correlation added up; 0 when it did not. */
 void reason_write(struct buf *out, const struct event *cause, int64_t total);
+/* The destination of an event: name, address and port. */
+void reason_add_peer(struct buf *out, const struct event *);
 
 #endif

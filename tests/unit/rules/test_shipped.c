@@ -131,6 +131,7 @@ run_file(const char *path, const char *id)
 			fail_msg("%s:%u: bad event", path, number);
 		rules_on_alert(r, take_alert, &got);
 		rules_judge(r, e);
+		rules_flush(r);
 		check_line(path, number,
 		    json_member(json_root(doc), "expect"), &got);
 		if (has(json_member(json_root(doc), "expect"), id))
