@@ -167,11 +167,33 @@ set_left(struct event *ev, const struct report_env *env, struct flow *f)
 		event_set_cstr(ev, FIELD_TALLYMAN_FLOW_LEFT_HOST, names[left]);
 }
 
+/* Packets at every point of an interface; 0 when it stands earlier in the
+ * order already: there and back are one place on the path. */
+static uint64_t
+packets_of_interface(struct flow *f, const uint8_t *order, size_t n, size_t i)
+{
+	uint32_t ifindex = ifindex_of(f, order[i]);
+	uint64_t packets = 0;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		struct flow_point *p = flow_point(f, order[k]);
+
+		if (ifindex_of(f, order[k]) != ifindex)
+			continue;
+		if (k < i)
+			return 0;
+		packets += (uint64_t)p->packets[0] + p->packets[1];
+	}
+	return packets;
+}
+
 static void
 set_points(struct event *ev, const struct report_env *env, struct flow *f)
 {
 	uint8_t order[FLOW_POINTS];
 	size_t n = order_points(f, order), i;
+	uint64_t packets;
 	struct json_writer w;
 	struct buf out;
 
@@ -179,14 +201,15 @@ set_points(struct event *ev, const struct report_env *env, struct flow *f)
 	json_writer_init(&w, &out);
 	json_open(&w, '[');
 	for (i = 0; i < n; i++) {
-		struct flow_point *p = flow_point(f, order[i]);
-
+		packets = packets_of_interface(f, order, n, i);
+		if (packets == 0)
+			continue;
 		json_open(&w, '{');
 		json_key_str(&w, "interface");
 		json_put_cstr(&w, links_name(env->links,
 		    ifindex_of(f, order[i])));
 		json_key_str(&w, "packets");
-		json_put_u64(&w, (uint64_t)p->packets[0] + p->packets[1]);
+		json_put_u64(&w, packets);
 		json_close(&w, '}');
 	}
 	json_close(&w, ']');

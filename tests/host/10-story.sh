@@ -242,8 +242,8 @@ is "scp: the flow has its container" \
     "$(field '[.container.id, .container.name, .container.image.name] |
 	join(" ")')" "$id some-nginx tallyman-test/tools"
 is "scp: seen at the veth, the bridge and the uplink, in this order" \
-    "$(field '[.tallyman.flow.points[] | (.interface.name // .interface //
-	.name)] | join(" ")')" "$veth docker0 eth0"
+    "$(field '[.tallyman.flow.points[].interface] | join(" ")')" \
+    "$veth docker0 eth0"
 is "scp: the flow has its process" "$(field .process.name)" ssh
 
 port=$(awk -F '\t' '$5 == 8000 { print $3 }' "$tmp/conntrack")
