@@ -51,12 +51,13 @@ static bool
 ask(struct matcher *m, uint32_t index)
 {
 	const struct compile_node *node = &m->program.nodes[index];
-	const uint32_t *kids = &m->program.kids[node->first];
+	const uint32_t *kids;
 	uint32_t i;
 
-	switch (node->kind) {
-	case COMPILE_ASK:
+	if (node->kind == COMPILE_ASK)	/* a predicate, it has no kids */
 		return answer(m, node->first);
+	kids = &m->program.kids[node->first];
+	switch (node->kind) {
 	case COMPILE_NOT:
 		return !ask(m, kids[0]);
 	case COMPILE_AND:
@@ -68,6 +69,8 @@ ask(struct matcher *m, uint32_t index)
 		for (i = 0; i < node->n; i++)
 			if (ask(m, kids[i]))
 				return true;
+		break;
+	default:
 		break;
 	}
 	return false;
