@@ -44,7 +44,7 @@ const size_t store_n_keys = sizeof(store_keys) / sizeof(store_keys[0]);
 	"rule=excluded.rule, severity=excluded.severity, doc=excluded.doc"
 
 /* Pruning takes rows in bites, so that a commit never waits long for it. */
-#define BITE	"500"
+#define BITE	"2000"
 
 static const char *const statements[STORE_STATEMENTS] = {
 	[STORE_BEGIN] = "BEGIN IMMEDIATE",

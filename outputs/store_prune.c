@@ -9,6 +9,7 @@
 
 /* Pages of 4 KiB that are given back to the file system in one bite. */
 #define VACUUM_PAGES	"1024"
+#define CUT_MAX		2000	/* rows */
 
 static int
 delete_rows(struct store *s, enum store_statement what, int64_t arg,
@@ -96,20 +97,32 @@ end_bite(struct store *s, int err)
 	return err;
 }
 
+/* Enough rows for what is too much, if a row has 1 KiB. */
+static int
+cut_excess(struct store *s, int64_t used, uint64_t *removed)
+{
+	int64_t rows = (used - s->conf.max_bytes) / 1024 + 1;
+
+	return cut_oldest(s, rows > CUT_MAX ? CUT_MAX : rows, removed);
+}
+
 int
 store_prune(struct store *s, struct wall now, uint64_t *removed)
 {
 	int64_t used = 0, unused = 0;
-	uint64_t gone = 0;
+	uint64_t gone = 0, old;
+	bool more;
 	int err;
 
 	if ((err = store_begin(s)) != 0)
 		return err;
 	err = drop_old(s, now, &gone);
+	old = gone;
 	if (err == 0)
 		err = used_bytes(s, &used, &unused);
 	if (err == 0 && used > s->conf.max_bytes)
-		err = cut_oldest(s, 500, &gone);
+		err = cut_excess(s, used, &gone);
+	more = old >= CUT_MAX || gone > old;
 	if (err != 0 || gone > 0)
 		err = end_bite(s, err);
 	else
@@ -122,7 +135,7 @@ store_prune(struct store *s, struct wall now, uint64_t *removed)
 	    (err = db_exec(s->db,
 	    "PRAGMA incremental_vacuum(" VACUUM_PAGES ")")) != 0)
 		return err;
-	return gone >= 500 || unused > s->conf.max_bytes / 16 + (8 << 20);
+	return more || unused > s->conf.max_bytes / 16 + (8 << 20);
 }
 
 int

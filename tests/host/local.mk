@@ -8,3 +8,4 @@ EXTRA_DIST += tests/support/host.sh tests/support/testhost \
 	tests/support/traffic.c
 host_tests += %D%/15-audit.sh
 check_helpers += %D%/audit_live
+host_tests += %D%/50-backend.sh

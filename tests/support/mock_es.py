@@ -8,10 +8,11 @@ of both kinds are known to send. It stands for the protocol and for nothing
 else: what it does not know (shards, rollover, real mappings of every type) it
 does not test.
 
-usage: mock_es.py [--port N] [--state FILE] [--opensearch] [--api-key KEY]
+usage: mock_es.py [--address IP] [--port N] [--state FILE] [--opensearch]
+                  [--api-key KEY]
                   [--basic USER:PASSWORD] [--cert FILE --key FILE]
 
-Prints "port N" and serves on 127.0.0.1 until its standard input ends. With
+Prints "port N" and serves on IP (127.0.0.1) until its standard input ends. With
 --state what was stored is kept over a restart, so that a server can be taken
 away and brought back.
 
@@ -363,6 +364,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state")
     parser.add_argument("--opensearch", action="store_true")
@@ -372,7 +374,7 @@ def main():
     parser.add_argument("--key")
     Handler.args = parser.parse_args()
     Handler.state = State(Handler.args.state)
-    server = Server(("127.0.0.1", Handler.args.port), Handler)
+    server = Server((Handler.args.address, Handler.args.port), Handler)
     if Handler.args.cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(Handler.args.cert, Handler.args.key)
