@@ -689,6 +689,63 @@ readers_leave_nothing_of_their_own(void **state)
 	assert_int_equal(number(t, "SELECT count(*) FROM alerts"), 2);
 }
 
+/* Runs look as a member of the group; 0 when it saw one alert. */
+static int
+look_as_member(struct state *t)
+{
+	struct seen seen;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setgid(4322) != 0 || setuid(4399) != 0)
+			_exit(1);
+		look(t, (struct reader_filter){ .table = READER_ALERTS },
+		    &seen);
+		_exit(seen.n == 1 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* What kill -9 leaves is read by a member of the group, by root, and by the
+ * agent again, in this order. */
+static void
+what_a_killed_agent_left_is_readable(void **state)
+{
+	struct state *t = *state;
+	struct store_doc d = doc(EVENT_ALERT, "a", 1, "{\"a\":1}");
+	struct store *s;
+	struct seen seen;
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(t->dir, 4321, 4322), 0);
+	assert_int_equal(chmod(t->dir, 0750), 0);
+	for (int round = 0; round < 2; round++) {
+		pid = fork();
+		if (pid == 0) {
+			if (setgid(4322) != 0 || setuid(4321) != 0 ||
+			    (s = store_open(&t->conf)) == NULL ||
+			    store_begin(s) != 0)
+				_exit(1);
+			(void)store_put(s, &d);
+			if (store_commit(s) != 0)
+				_exit(1);
+			kill(getpid(), SIGKILL);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(look_as_member(t), 0);
+		look(t, (struct reader_filter){ .table = READER_ALERTS },
+		    &seen);
+		assert_int_equal(seen.n, 1);
+		assert_int_equal(look_as_member(t), 0);
+	}
+}
+
 #define T(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -709,6 +766,7 @@ main(void)
 		T(one_agent_at_a_time_and_no_newer_schema),
 		T(the_spool_keeps_what_is_owed),
 		T(readers_leave_nothing_of_their_own),
+		T(what_a_killed_agent_left_is_readable),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
