@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/librules.a
 	%D%/alert/gaps.c %D%/alert/gaps.h \
 	%D%/alert/reason.c %D%/alert/reason.h \
 	%D%/alert/seen.c %D%/alert/seen.h \
+	%D%/alert/target.c %D%/alert/target.h \
 	%D%/correlate/correlate.c %D%/correlate/correlate.h \
 	%D%/correlate/window.c %D%/correlate/window.h \
 	%D%/files.c %D%/files.h \

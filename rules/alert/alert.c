@@ -5,6 +5,7 @@
 
 #include "lib/hash.h"
 #include "rules/alert/reason.h"
+#include "rules/alert/target.h"
 #include "rules/sigma/attack.h"
 
 #define REASON_MAX	4096
@@ -197,17 +198,45 @@ set_events(struct event *a, const struct alert_cause *c)
 		event_set_num(a, FIELD_TALLYMAN_ALERT_SUM, c->value);
 }
 
+/* An exec has no destination of its own, its arguments may name one. */
+static bool
+set_target(struct event *a, const struct event *cause, struct target *t)
+{
+	struct ipaddr ip;
+
+	if (event_dataset(cause) != EVENT_PROCESS ||
+	    event_get(cause, FIELD_DESTINATION_IP) != NULL ||
+	    event_get(cause, FIELD_DESTINATION_ADDRESS) != NULL ||
+	    !target_find(cause, t))
+		return false;
+	event_set_cstr(a, FIELD_DESTINATION_ADDRESS, t->host);
+	if (t->port != 0)
+		event_set_num(a, FIELD_DESTINATION_PORT, t->port);
+	if (ipaddr_parse(t->host, strlen(t->host), &ip) == 0) {
+		event_set_ip(a, FIELD_DESTINATION_IP, &ip);
+		if (event_get(a, FIELD_RELATED_IP) == NULL)
+			event_add_ip(a, FIELD_RELATED_IP, &ip);
+	} else {
+		event_set_cstr(a, FIELD_DESTINATION_DOMAIN, t->host);
+		add_str(a, FIELD_RELATED_HOSTS, t->host);
+	}
+	return true;
+}
+
 static bool
 set_texts(struct event *a, const struct alert_cause *c,
     const struct gaps *gaps)
 {
 	bool sum = c->rule->kind == SIGMA_CORRELATION &&
 	    c->rule->correlation->type == SIGMA_VALUE_SUM;
+	struct target target;
+	bool named = c->contact == NULL &&
+	    set_target(a, c->event, &target), ok;
 	struct buf text;
-	bool ok;
 
 	buf_init(&text, REASON_MAX);
-	reason_write(&text, c->event, sum ? c->value : 0);
+	reason_write(&text, c->event, sum ? c->value : 0,
+	    named ? &target : NULL);
 	if (c->contact != NULL) {
 		buf_add_str(&text, "; it connected to ");
 		reason_add_peer(&text, c->contact);

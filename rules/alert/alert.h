@@ -3,7 +3,8 @@
  *
  * It carries the cause whole: container, process, user, both ends, file,
  * flow, entry and attribution are copied, so that it can be read when all of
- * them are gone. event.id and tallyman.alert.id are the same stable
+ * them are gone; an exec's destination is the one that its arguments name
+ * (target.h). event.id and tallyman.alert.id are the same stable
  * identifier: a hash of the rule's id and of what makes the cause one (see
  * seen.h), equal after a restart and in a replay. tallyman.gaps is always
  * there.

