@@ -36,12 +36,20 @@ noinst_LIBRARIES += %D%/librules.a
 # Content: what is installed under $(pkgdatadir)/rules.
 sigmadir = $(pkgdatadir)/rules/sigma
 dist_sigma_DATA = \
+	%D%/sigma/container_copy_tool.yml \
 	%D%/sigma/container_docker_sock.yml \
+	%D%/sigma/container_escape.yml \
 	%D%/sigma/container_package_manager.yml \
 	%D%/sigma/container_shell_by_exec.yml \
 	%D%/sigma/container_volume_out.yml \
-	%D%/sigma/container_copy_tool.yml \
-	%D%/sigma/host_copy_tool.yml
+	%D%/sigma/credentials.yml \
+	%D%/sigma/defense_evasion.yml \
+	%D%/sigma/docker_copies.yml \
+	%D%/sigma/execution.yml \
+	%D%/sigma/exfiltration_tools.yml \
+	%D%/sigma/host_copy_tool.yml \
+	%D%/sigma/network.yml \
+	%D%/sigma/stories.yml
 networkrulesdir = $(pkgdatadir)/rules/network
 dist_networkrules_DATA =
 auditrulesdir = $(pkgdatadir)/rules/audit
