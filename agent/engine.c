@@ -260,6 +260,9 @@ on_answer(void *ctx, const struct wire_answer *a, const char *bytes,
 		on_audit_status(e, a, bytes, len);
 		return;
 	}
+	/* /proc's answer counts only for who still has the pid. */
+	if (a->verb == WIRE_PROC)
+		before_audit(e);
 	if (e->recorder != NULL)
 		recorder_answer(e->recorder, mono_wall(&e->clock), a, bytes,
 		    len);
