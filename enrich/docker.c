@@ -108,12 +108,6 @@ open_stream(struct docker *d)
 	ask_list(d);
 }
 
-void
-docker_start(struct docker *d)
-{
-	if (!d->open)
-		open_stream(d);
-}
 
 bool
 docker_ready(const struct docker *d)
@@ -170,6 +164,26 @@ docker_is_waiting(const struct docker *d, const char *id)
 	if (id == NULL)
 		return map_count(d->wants) > 0;
 	return strnlen(id, 65) == 64 && map_get(d->wants, id) != NULL;
+}
+
+static void
+want_living(void *ctx, const struct container *c)
+{
+	struct docker *d = ctx;
+
+	if (!c->removed)
+		docker_want(d, c->id, (struct wall){ c->changed_ns });
+}
+
+void
+docker_start(struct docker *d)
+{
+	if (!d->open) {
+		open_stream(d);
+		return;
+	}
+	ask_list(d);
+	container_each(d->env.containers, want_living, d);
 }
 
 static void

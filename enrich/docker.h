@@ -42,7 +42,9 @@ struct docker_env {
 struct docker *docker_new(const struct docker_env *);	/* NULL, errno */
 void docker_free(struct docker *);
 
-/* Opens the stream and asks for the list. */
+/* Opens the stream and asks for the list. When it is open already: asks for
+ * the list and for every living container again, so that a recording that
+ * begins now holds them. */
 void docker_start(struct docker *);
 /* Every 100 ms or so. */
 void docker_tick(struct docker *, struct mono now);
