@@ -584,8 +584,11 @@ is_key(const struct cursor *c, const struct key *k)
 static size_t
 find_key(const struct cursor *c, const struct key *keys, size_t n, size_t next)
 {
+	/* The next, or the one behind it where an optional one is absent. */
 	if (next < n && is_key(c, &keys[next]))
 		return next;
+	if (next + 1 < n && is_key(c, &keys[next + 1]))
+		return next + 1;
 	for (size_t i = 0; i < n; i++)
 		if (is_key(c, &keys[i]))
 			return i;

@@ -22,14 +22,32 @@ word(struct audit_serials *s, uint32_t serial)
 	return &s->seen[serial % AUDIT_SERIALS_WINDOW / 64];
 }
 
+/* Judges the whole window and what lies between it and end at once. */
+static void
+judge_all(struct audit_serials *s, uint32_t end)
+{
+	uint64_t missing = (uint32_t)(end - s->next);
+
+	for (size_t i = 0; i < AUDIT_SERIALS_WINDOW / 64; i++) {
+		missing -= (uint64_t)__builtin_popcountll(s->seen[i]);
+		s->seen[i] = 0;
+	}
+	if (end < s->next)	/* the kernel never uses 0 */
+		missing--;
+	s->gaps += missing;
+	s->next = end;
+}
+
 /* Judges every serial below end. */
 static void
 judge(struct audit_serials *s, uint32_t end)
 {
+	if ((int32_t)(end - s->next) >= AUDIT_SERIALS_WINDOW)
+		judge_all(s, end);
 	while ((int32_t)(end - s->next) > 0) {
 		if (*word(s, s->next) & bit(s->next))
 			*word(s, s->next) &= ~bit(s->next);
-		else if (s->next != 0)	/* the kernel never uses 0 */
+		else if (s->next != 0)
 			s->gaps++;
 		s->next++;
 	}

@@ -10,3 +10,5 @@ bench_scripts += %D%/40-memory.sh
 EXTRA_DIST += %D%/bench.sh %D%/mkpcap.c
 bench_scripts += %D%/rules.sh
 check_helpers += %D%/bench_rules
+check_helpers += %D%/bench_audit
+bench_scripts += %D%/audit.sh

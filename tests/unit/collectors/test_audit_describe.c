@@ -2,7 +2,7 @@
  * From lines of real logs (data/audit, one kind of action each) to events.
  * What is expected was read from the logs by eye.
  */
-#include "audit_support.h"
+#include "tests/unit/collectors/audit_support.h"
 
 #include <libaudit.h>
 
