@@ -25,7 +25,8 @@ grow(struct cover_pool *pool, struct cover_holes *h)
 	size_t room = h->room == 0 ? 4 : (size_t)h->room * 2;
 	struct cover_span *spans;
 
-	if (room > COVER_HOLES_MAX || pool->spans + room - h->room > pool->limit)
+	if (room > COVER_HOLES_MAX ||
+	    pool->spans + room - h->room > pool->limit)
 		return false;
 	spans = realloc(h->spans, room * sizeof(*spans));
 	if (spans == NULL)

@@ -1,0 +1,282 @@
+#include "stream/life.h"
+
+#include <netinet/in.h>
+
+#include "stream/report.h"
+
+#define QUIET_MS	500	/* least time between two reports */
+#define LINGER_MS	200	/* after the last packet of a closed flow */
+#define DELTA_MAX	(UINT32_C(1) << 31)
+
+static uint64_t
+lost_during(const struct tracker *t, const struct flow *f)
+{
+	uint64_t lost = 0;
+	size_t i, n = t->n_losses < TRACKER_LOSSES ? t->n_losses :
+	    TRACKER_LOSSES;
+
+	for (i = 0; i < n; i++)
+		if (t->losses[i].when_ns >= f->first_ns)
+			lost += t->losses[i].packets;
+	return lost;
+}
+
+static void
+report(struct tracker *t, struct flow *f, bool final)
+{
+	struct report_env env = { .pipeline = t->pipeline,
+	    .links = t->links, .conn = tracker_conn(t, f),
+	    .lost = t->n_losses == 0 ? 0 : lost_during(t, f) };
+
+	t->tally.n[TALLY_REPORT_DUE]++;
+	f->reported_ms = t->now_ms;
+	if (report_flow(&env, f, final))
+		t->tally.n[TALLY_REPORT_DELIVERED]++;
+	else
+		t->tally.n[TALLY_REPORT_NO_MEMORY]++;
+}
+
+void
+life_drop(struct tracker *t, uint32_t number)
+{
+	struct flow *f = flow_get(t->flows, number);
+
+	if (tracker_conn(t, f) != NULL &&
+	    nat_conn(t->nat, f->conn)->flow == number)
+		nat_release(t->nat, f->conn, t->now_ms);
+	flow_drop(t->flows, number, key_hash(&t->secret, &f->key));
+}
+
+void
+life_evict(void *ctx, uint32_t number)
+{
+	struct tracker *t = ctx;
+	struct flow *f = flow_get(t->flows, number);
+
+	if (!(f->bits & FLOW_BIT_ENDED)) {
+		f->end = FLOW_END_EVICTED;
+		report(t, f, true);
+		t->tally.n[TALLY_FLOW_EVICTED]++;
+	}
+	life_drop(t, number);
+}
+
+bool
+life_is_closing(const struct flow *f)
+{
+	const uint16_t both = FLOW_BIT_FIN_ACKED(0) | FLOW_BIT_FIN_ACKED(1);
+
+	return (f->bits & FLOW_BIT_RST) || (f->bits & both) == both ||
+	    f->end == FLOW_END_REPLACED;
+}
+
+/* Every point has shown what the others have: no copy is outstanding. */
+static bool
+is_settled(struct flow *f)
+{
+	unsigned dir, p;
+
+	for (dir = 0; dir < 2; dir++)
+		for (p = 0; p < f->n_points; p++) {
+			struct flow_point *at = flow_point(f, p);
+
+			if (at->packets[dir] == 0)
+				continue;
+			if (at->bare[dir] != f->bare[dir] ||
+			    ((f->begun[dir] & 1U << p) &&
+			    at->next[dir] != f->next[dir]))
+				return false;
+		}
+	return true;
+}
+
+static uint32_t
+idle_limit(const struct tracker *t, const struct flow *f)
+{
+	bool open = f->key.proto == IPPROTO_TCP && f->sum[0].packets != 0 &&
+	    f->sum[1].packets != 0;
+
+	return open ? t->idle_ms * 10 : t->idle_ms;
+}
+
+/* The final report. The flow stays for late copies. */
+static void
+finish(struct tracker *t, uint32_t number, enum flow_end why)
+{
+	struct flow *f = flow_get(t->flows, number);
+
+	f->end = (uint8_t)why;
+	report(t, f, true);
+	f->bits |= FLOW_BIT_ENDED;
+	flow_set_precious(t->flows, number, false);
+	flow_set_due(t->flows, number, f->active_ms + t->window_ms);
+}
+
+static enum flow_end
+closing_reason(const struct flow *f)
+{
+	if (f->end == FLOW_END_REPLACED)
+		return FLOW_END_REPLACED;
+	return f->bits & FLOW_BIT_RST ? FLOW_END_RST : FLOW_END_FIN;
+}
+
+/* Does an open flow have enough news for a report now? */
+static bool
+has_news(const struct tracker *t, const struct flow *f)
+{
+	uint64_t fresh = (uint64_t)f->delta_payload[0] + f->delta_payload[1];
+	uint32_t since = t->now_ms - f->reported_ms;
+
+	return (f->bits & FLOW_BIT_CHANGED) && (since >= t->period_ms ||
+	    (since >= QUIET_MS && fresh >= t->report_bytes));
+}
+
+/* A closed connection goes on as long as packets come. */
+static void
+serve_closing(struct tracker *t, uint32_t number, uint32_t idle)
+{
+	struct flow *f = flow_get(t->flows, number);
+	uint32_t wait = is_settled(f) ? LINGER_MS : t->window_ms;
+
+	if (idle >= wait) {
+		finish(t, number, closing_reason(f));
+		return;
+	}
+	if (has_news(t, f))
+		report(t, f, false);
+	flow_set_due(t->flows, number, f->active_ms +
+	    (idle >= LINGER_MS ? wait : LINGER_MS));
+}
+
+static void
+serve_open(struct tracker *t, uint32_t number, uint32_t idle)
+{
+	struct flow *f = flow_get(t->flows, number);
+	uint32_t limit = idle_limit(t, f), wait = t->period_ms;
+
+	if (idle >= limit) {
+		f->end = FLOW_END_IDLE;
+		report(t, f, true);
+		life_drop(t, number);
+		return;
+	}
+	if (f->reports == 0 || (f->bits & FLOW_BIT_CHANGED))
+		report(t, f, false);
+	if (limit - idle < wait)
+		wait = limit - idle;
+	flow_set_due(t->flows, number, t->now_ms + wait);
+}
+
+/* A flow whose time has come. */
+static void
+serve(struct tracker *t, uint32_t number)
+{
+	struct flow *f = flow_get(t->flows, number);
+	uint32_t idle = t->now_ms - f->active_ms;
+
+	if (!(f->bits & FLOW_BIT_ENDED)) {
+		if (life_is_closing(f))
+			serve_closing(t, number, idle);
+		else
+			serve_open(t, number, idle);
+	} else if (idle >= t->window_ms) {
+		life_drop(t, number);
+	} else {
+		flow_set_due(t->flows, number, f->active_ms + t->window_ms);
+	}
+}
+
+void
+life_serve(struct tracker *t)
+{
+	uint32_t number = FLOW_NONE;
+
+	while ((number = flow_next_due(t->flows, number, t->now_ms)) !=
+	    FLOW_NONE)
+		serve(t, number);
+}
+
+void
+life_end_all(struct tracker *t)
+{
+	uint32_t number = FLOW_NONE;
+	struct flow *f;
+
+	while ((number = flow_next(t->flows, number)) != FLOW_NONE) {
+		f = flow_get(t->flows, number);
+		if (f->bits & FLOW_BIT_ENDED)
+			continue;
+		f->end = (uint8_t)(life_is_closing(f) ? closing_reason(f) :
+		    FLOW_END_SHUTDOWN);
+		report(t, f, true);
+	}
+}
+
+void
+life_news(struct tracker *t, uint32_t number, uint64_t before)
+{
+	struct flow *f = flow_get(t->flows, number);
+	uint64_t fresh = (uint64_t)f->delta_payload[0] + f->delta_payload[1];
+	uint32_t at;
+
+	if (fresh >= DELTA_MAX) {
+		report(t, f, false);
+		return;
+	}
+	if (f->reports == 0 || before >= t->report_bytes ||
+	    fresh < t->report_bytes)
+		return;
+	at = f->reported_ms + QUIET_MS;
+	if ((int32_t)(at - t->now_ms) < 0)
+		at = t->now_ms;
+	flow_set_due(t->flows, number, at);
+}
+
+void
+life_replace(struct tracker *t, uint32_t number)
+{
+	struct flow *f = flow_get(t->flows, number);
+
+	if (f->bits & FLOW_BIT_ENDED)
+		return;
+	if (!life_is_closing(f))
+		f->end = FLOW_END_REPLACED;
+	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
+}
+
+void
+life_end_stray(struct tracker *t, const struct key *wire)
+{
+	uint64_t hash = key_hash(&t->secret, wire);
+	uint32_t number = flow_find(t->flows, wire, hash);
+	struct flow *f;
+
+	if (number == FLOW_NONE)
+		return;
+	f = flow_get(t->flows, number);
+	if (f->conn != NAT_NONE || (f->bits & FLOW_BIT_ENDED))
+		return;
+	t->tally.n[TALLY_FLOW_STRAY]++;
+	if (f->reports != 0) {
+		f->end = FLOW_END_REPLACED;
+		report(t, f, true);
+	}
+	life_drop(t, number);
+}
+
+void
+life_close(struct tracker *t, uint32_t number)
+{
+	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
+}
+
+void
+life_reopen(struct tracker *t, uint32_t number)
+{
+	struct flow *f = flow_get(t->flows, number);
+
+	f->bits &= (uint16_t)~FLOW_BIT_ENDED;
+	if (f->end != FLOW_END_REPLACED)
+		f->end = FLOW_END_NONE;
+	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
+}

@@ -1,0 +1,46 @@
+/*
+ * life: when a flow is reported and when it ends.
+ *
+ * A flow is due LIFE_START_MS after its first packet, so that NAT and the
+ * answer are known; then every period, or as soon as enough payload is new;
+ * and when it has ended and no copy of its packets is outstanding. An ended
+ * TCP flow stays in the table for the window, to take in late copies.
+ *
+ * Threads: loop thread.
+ */
+#ifndef STREAM_LIFE_H
+#define STREAM_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stream/tracker.h"
+
+#define LIFE_START_MS	50
+
+/* Everything that is due now. */
+void life_serve(struct tracker *);
+/* The last report of every flow; the table is left as it is. */
+void life_end_all(struct tracker *);
+/* For flow_table_new; ctx is the tracker. */
+void life_evict(void *ctx, uint32_t flow);
+void life_drop(struct tracker *, uint32_t flow);
+
+/* A FIN both ways, a reset, or a new connection on its tuple was seen. */
+bool life_is_closing(const struct flow *);
+/* It was just seen: from now on the flow waits for silence. */
+void life_close(struct tracker *, uint32_t flow);
+/* A packet with payload came; before: what was unreported until then. */
+void life_news(struct tracker *, uint32_t flow, uint64_t before);
+/* A packet that is no copy came after the end: it was none. */
+void life_reopen(struct tracker *, uint32_t flow);
+/* A new connection began on the tuple of this one. */
+void life_replace(struct tracker *, uint32_t flow);
+/*
+ * Copies that came before their alias was known made a flow of their own
+ * under the translated tuple. It goes: the same packets are in the flow of
+ * the original tuple.
+ */
+void life_end_stray(struct tracker *, const struct key *wire);
+
+#endif

@@ -1,0 +1,163 @@
+#include "stream/place.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "stream/count.h"
+#include "stream/life.h"
+
+/*
+ * Guesses the initiator's side from one packet, for want of conntrack.
+ * side: where the packet's source stands. *sure: the packet tells.
+ */
+static unsigned
+guess_side(const struct decoded *d, unsigned side, bool *sure)
+{
+	uint16_t from = d->source.port, to = d->destination.port;
+
+	*sure = true;
+	if (d->proto == IPPROTO_TCP && (d->tcp_flags & DECODE_TCP_SYN))
+		return d->tcp_flags & DECODE_TCP_ACK ? !side : side;
+	if (d->icmp_query)
+		return d->icmp_reply ? !side : side;
+	*sure = false;
+	if (d->proto != IPPROTO_TCP)
+		return side;
+	/* The middle of a connection: servers have low ports. */
+	if ((from < 1024 && to >= 1024) || (from < 32768 && to >= 32768))
+		return !side;
+	return side;
+}
+
+static void
+set_side(struct flow *f, unsigned side, bool sure)
+{
+	if (tracker_side(f) != side && f->reports == 0 &&
+	    !(f->bits & FLOW_BIT_SURE))
+		flow_turn(f);
+	if (sure && tracker_side(f) == side)
+		f->bits |= FLOW_BIT_SURE;
+}
+
+static uint32_t
+make_flow(struct tracker *t, const struct key *key, uint64_t hash,
+    unsigned side, bool sure, struct wall when)
+{
+	uint32_t number = flow_make(t->flows, key, hash, t->now_ms);
+	struct flow *f = flow_get(t->flows, number);
+
+	f->first_ns = f->last_ns = when.ns;
+	f->reported_ms = t->now_ms;
+	f->bits = (uint16_t)((side ? FLOW_BIT_SIDE : 0) |
+	    (sure ? FLOW_BIT_SURE : 0));
+	flow_set_due(t->flows, number, t->now_ms + LIFE_START_MS);
+	t->tally.n[TALLY_FLOW_MADE]++;
+	return number;
+}
+
+/* The generation that a TCP packet belongs to; FLOW_NONE: a new one. */
+static uint32_t
+pick_generation(struct tracker *t, uint32_t newest, unsigned side,
+    const struct decoded *d)
+{
+	const uint8_t begin = DECODE_TCP_SYN | DECODE_TCP_ACK;
+	uint32_t number;
+
+	for (number = newest; number != FLOW_NONE;) {
+		struct flow *f = flow_get(t->flows, number);
+
+		if (count_tcp_fits(f, side != tracker_side(f), d))
+			return number;
+		number = f->older;
+	}
+	if ((d->tcp_flags & begin) == DECODE_TCP_SYN)
+		return FLOW_NONE;
+	return newest;
+}
+
+/* The flow that a connection had last, if it is still that flow. */
+static uint32_t
+flow_of(const struct tracker *t, const struct nat_conn *c)
+{
+	if (c->flow == FLOW_NONE ||
+	    memcmp(&flow_get(t->flows, c->flow)->key, &c->original,
+	    sizeof(c->original)) != 0)
+		return FLOW_NONE;
+	return c->flow;
+}
+
+static uint64_t
+hash_of(const struct tracker *t, struct place *p)
+{
+	if (!p->hashed) {
+		p->hash = key_hash(&t->secret, p->key);
+		p->hashed = true;
+	}
+	return p->hash;
+}
+
+static void
+bind_conn(struct tracker *t, uint32_t number, uint32_t conn)
+{
+	struct flow *f = flow_get(t->flows, number);
+
+	if (f->conn != conn && tracker_conn(t, f) != NULL &&
+	    nat_conn(t->nat, f->conn)->flow == number)
+		nat_release(t->nat, f->conn, t->now_ms);
+	f->conn = conn;
+	nat_conn(t->nat, conn)->flow = number;
+}
+
+static uint32_t
+make_generation(struct tracker *t, struct place *p, const struct decoded *d,
+    struct wall when)
+{
+	uint32_t number, older;
+	bool sure = true;
+	unsigned side;
+
+	if (p->conn != NAT_NONE)
+		side = nat_conn(t->nat, p->conn)->side[NAT_ORIGINAL];
+	else
+		side = guess_side(d, p->side, &sure);
+	number = make_flow(t, p->key, hash_of(t, p), side, sure, when);
+	older = flow_get(t->flows, number)->older;
+	if (older != FLOW_NONE)
+		life_replace(t, older);
+	if (p->conn != NAT_NONE)
+		bind_conn(t, number, p->conn);
+	return number;
+}
+
+struct place_found
+place_find(struct tracker *t, struct place *p, const struct decoded *d,
+    struct wall when)
+{
+	bool syn = d->proto == IPPROTO_TCP && (d->tcp_flags & DECODE_TCP_SYN);
+	struct nat_conn *conn = p->conn == NAT_NONE ? NULL :
+	    nat_conn(t->nat, p->conn);
+	uint32_t number = conn == NULL ? FLOW_NONE : flow_of(t, conn);
+	bool bound = number != FLOW_NONE, sure = true;
+	uint32_t newest;
+	struct flow *f;
+	unsigned side;
+
+	if (number == FLOW_NONE || syn)
+		number = flow_find(t->flows, p->key, hash_of(t, p));
+	newest = number;
+	if (number != FLOW_NONE && d->proto == IPPROTO_TCP &&
+	    (syn || flow_get(t->flows, number)->older != FLOW_NONE))
+		number = pick_generation(t, number, p->side, d);
+	if (number == FLOW_NONE) {
+		number = make_generation(t, p, d, when);
+	} else {
+		side = conn != NULL ? conn->side[NAT_ORIGINAL] :
+		    guess_side(d, p->side, &sure);
+		if (sure)
+			set_side(flow_get(t->flows, number), side, true);
+		if (conn != NULL && !bound && number == newest)
+			bind_conn(t, number, p->conn);
+	}
+	f = flow_get(t->flows, number);
+	return (struct place_found){ number, p->side != tracker_side(f) };
+}

@@ -1,0 +1,40 @@
+/*
+ * place: the flow of a packet. Through the connection when conntrack knows
+ * it, else by the canonical tuple; of several generations on one tuple the
+ * one whose sequence numbers fit.
+ *
+ * The initiator is who sent the original tuple of conntrack; else who sent
+ * the SYN or the request; else who sent the first packet, but in the middle
+ * of a TCP connection rather the end with the higher port.
+ *
+ * Threads: loop thread.
+ */
+#ifndef STREAM_PLACE_H
+#define STREAM_PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/mono.h"
+#include "stream/decode.h"
+#include "stream/tracker.h"
+
+/* What is known of a packet beforehand. */
+struct place {
+	uint32_t		 conn;	/* NAT_NONE: conntrack does not know */
+	const struct key	*key;	/* canonical tuple */
+	unsigned		 side;	/* where the packet's source stands */
+	bool			 hashed;	/* hash is that of key */
+	uint64_t		 hash;
+};
+
+struct place_found {
+	uint32_t	flow;
+	unsigned	direction;	/* of this packet in the flow */
+};
+
+/* The flow, made when there is none. May evict another. */
+struct place_found place_find(struct tracker *, struct place *,
+    const struct decoded *, struct wall when);
+
+#endif

@@ -1,0 +1,16 @@
+#include "stream/tracker.h"
+
+#include <string.h>
+
+const struct nat_conn *
+tracker_conn(const struct tracker *t, const struct flow *f)
+{
+	const struct nat_conn *c;
+
+	if (f->conn == NAT_NONE)
+		return NULL;
+	c = nat_conn(t->nat, f->conn);
+	/* The slot may have been evicted and given to another. */
+	return c->live && memcmp(&c->original, &f->key, sizeof(f->key)) == 0 ?
+	    c : NULL;
+}
