@@ -8,6 +8,9 @@
 /* Two odd packets this close to each other start the ranges anew. */
 #define ODD_NEAR	(UINT32_C(1) << 24)
 
+/* A window of 16 MiB is more than kernels give. */
+#define END_NEAR	(UINT32_C(1) << 24)
+
 #define FRAME_MAX	1500	/* bytes from the IP header on */
 #define HEAD_BYTES	32
 #define TAIL_BYTES	8
@@ -93,14 +96,25 @@ take_syn(struct cover_pool *pool, struct flow *f, unsigned dir,
 	f->bits |= FLOW_BIT_SYN(dir);
 }
 
+/*
+ * A reset or FIN that no receiver would take (RFC 5961) ends nothing. One from
+ * a side that has not spoken yet has no number to be measured by.
+ */
+static bool
+may_end(const struct flow *f, unsigned dir, const struct decoded *d)
+{
+	return !(f->bits & FLOW_BIT_BASED(dir)) ||
+	    is_near(d->seq, f->next[dir], END_NEAR);
+}
+
 static void
 take_flags(struct flow *f, unsigned dir, const struct decoded *d)
 {
 	f->tcp_flags[dir] |= d->tcp_flags;
-	if (d->tcp_flags & DECODE_TCP_RST)
-		f->bits |= FLOW_BIT_RST;
-	if (d->tcp_flags & DECODE_TCP_FIN)
-		f->bits |= FLOW_BIT_FIN(dir);
+	if ((d->tcp_flags & (DECODE_TCP_RST | DECODE_TCP_FIN)) &&
+	    may_end(f, dir, d))
+		f->bits |= (d->tcp_flags & DECODE_TCP_RST ? FLOW_BIT_RST : 0) |
+		    (d->tcp_flags & DECODE_TCP_FIN ? FLOW_BIT_FIN(dir) : 0);
 	if ((d->tcp_flags & DECODE_TCP_ACK) && (f->bits & FLOW_BIT_FIN(!dir)) &&
 	    (int32_t)(d->ack - f->next[!dir] - 1) >= 0)
 		f->bits |= FLOW_BIT_FIN_ACKED(!dir);

@@ -11,6 +11,8 @@ struct links {
 	struct map		*map;	/* ifindex to struct stream_link */
 	struct stream_address	*addresses;
 	size_t			 n_addresses;
+	uint32_t		 bridges[LINKS_BRIDGES_MAX];	/* ifindex */
+	size_t			 n_bridges;
 	char			 text[16];
 };
 
@@ -42,11 +44,38 @@ links_free(struct links *l)
 	free(l);
 }
 
+static void
+set_bridge(struct links *l, uint32_t ifindex, bool is)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_bridges; i++)
+		if (l->bridges[i] == ifindex)
+			break;
+	if (!is && i < l->n_bridges)
+		l->bridges[i] = l->bridges[--l->n_bridges];
+	else if (is && i == l->n_bridges && i < LINKS_BRIDGES_MAX)
+		l->bridges[l->n_bridges++] = ifindex;
+}
+
+bool
+links_is_bridge(const struct links *l, uint32_t ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_bridges; i++)
+		if (l->bridges[i] == ifindex)
+			return true;
+	return false;
+}
+
 void
 links_set(struct links *l, const struct stream_link *link)
 {
 	struct stream_link *have = map_get(l->map, &link->ifindex);
 
+	set_bridge(l, link->ifindex,
+	    !link->gone && link->kind == STREAM_LINK_BRIDGE);
 	if (link->gone) {
 		if (have != NULL)
 			have->gone = true;

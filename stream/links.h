@@ -2,7 +2,8 @@
  * links: what is known about interfaces and the host's own addresses.
  *
  * Threads: loop thread. Bounded: LINKS_MAX interfaces (one that is gone keeps
- * its name until it is evicted), LINKS_ADDRESSES_MAX addresses.
+ * its name until it is evicted), LINKS_ADDRESSES_MAX addresses. Bridges
+ * beyond LINKS_BRIDGES_MAX are not told from other interfaces.
  */
 #ifndef STREAM_LINKS_H
 #define STREAM_LINKS_H
@@ -14,6 +15,7 @@
 
 #define LINKS_MAX		8192
 #define LINKS_ADDRESSES_MAX	4096
+#define LINKS_BRIDGES_MAX	256
 
 struct links;
 
@@ -23,6 +25,8 @@ void links_free(struct links *);
 void links_set(struct links *, const struct stream_link *);
 /* NULL when nobody told about it. */
 const struct stream_link *links_get(const struct links *, uint32_t ifindex);
+/* False also when nobody told about it. Cheap: asked for every packet. */
+bool links_is_bridge(const struct links *, uint32_t ifindex);
 /* The name, or "if7". Valid until the next call. */
 const char *links_name(struct links *, uint32_t ifindex);
 

@@ -18,6 +18,7 @@
 #include "stream/tracker.h"
 
 #define CLOCK_TURN	16	/* copies between two looks at the clock */
+#define STAMP_SLACK_NS	MONO_S	/* stamps run backwards by less than this */
 #define HOLES_PER_FLOW	16	/* on average, of the pool's limit */
 #define NAT_LINGER_MS	1000	/* an alias outlives the window */
 
@@ -126,7 +127,8 @@ touch(struct stream *s, struct flow *f, const struct copy *c)
 {
 	if (c->when.ns > f->last_ns)
 		f->last_ns = c->when.ns;
-	if (c->when.ns < f->first_ns && f->reports == 0)
+	if (c->when.ns < f->first_ns && f->reports == 0 &&
+	    f->first_ns - c->when.ns < STAMP_SLACK_NS)
 		f->first_ns = c->when.ns;
 	f->active_ms = s->t.now_ms;
 	f->bits |= FLOW_BIT_CHANGED;
@@ -135,13 +137,18 @@ touch(struct stream *s, struct flow *f, const struct copy *c)
 		f->bits |= FLOW_BIT_CAST;
 }
 
-/* Interface and, but for overheard packets, which way it went. */
+/*
+ * Interface and which way it went. A port of a bridge hears packets for
+ * others as a matter of course. What a promiscuous bridge overhears goes
+ * nowhere: both directions are one point.
+ */
 static uint32_t
-where_of(const struct copy *c, unsigned dir)
+where_of(const struct stream *s, const struct copy *c, unsigned dir)
 {
 	bool out = (c->seen == STREAM_SEEN_OUTGOING) != (dir == 1);
 
-	if (c->seen == STREAM_SEEN_OTHERHOST || !out)
+	if (!out || (c->seen == STREAM_SEEN_OTHERHOST &&
+	    links_is_bridge(s->t.links, c->ifindex)))
 		return c->ifindex & ~FLOW_POINT_OUT;
 	return c->ifindex | FLOW_POINT_OUT;
 }
@@ -153,7 +160,7 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	struct flow *f = flow_get(s->t.flows, found.flow);
 	struct count_result r;
 	unsigned dir = found.direction;
-	unsigned point = flow_point_at(f, where_of(c, dir), dir);
+	unsigned point = flow_point_at(f, where_of(s, c, dir), dir);
 	bool closing = life_is_closing(f);
 
 	touch(s, f, c);

@@ -105,9 +105,9 @@ test_container_to_container(void **state)
 {
 	static const struct class c = { .client = C1, .server = C2,
 	    .sport = 40000, .dport = 80, .n = 2,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = V2, .seen = OUT } },
-	    .back = { { .ifindex = V2, .seen = IN },
+	    .back = { { .ifindex = V2, .seen = PORT },
 	        { .ifindex = V1, .seen = OUT } } };
 	const struct event *ev;
 	struct world w;
@@ -138,7 +138,7 @@ test_container_to_host(void **state)
 {
 	static const struct class c = { .client = C1, .server = HOST_IP,
 	    .sport = 40001, .dport = 22, .n = 2,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = IN } },
 	    .back = { { .ifindex = DOCKER0, .seen = OUT },
 	        { .ifindex = V1, .seen = OUT } } };
@@ -167,7 +167,7 @@ snat_class(const char *container, uint32_t veth, uint16_t sport,
 {
 	return (struct class){ .client = container, .server = FAR,
 	    .sport = sport, .dport = 443, .n = 3,
-	    .there = { { .ifindex = veth, .seen = IN },
+	    .there = { { .ifindex = veth, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = IN },
 	        { .ifindex = ETH0, .seen = OUT, .from = HOST_IP,
 	            .sport = wire_port } },
@@ -220,7 +220,7 @@ test_published_port(void **state)
 	    .there = { { .ifindex = ETH0, .seen = IN },
 	        { .ifindex = DOCKER0, .seen = OUT, .to = C1, .dport = 80 },
 	        { .ifindex = V1, .seen = OUT, .to = C1, .dport = 80 } },
-	    .back = { { .ifindex = V1, .seen = IN, .from = C1, .sport = 80 },
+	    .back = { { .ifindex = V1, .seen = PORT, .from = C1, .sport = 80 },
 	        { .ifindex = DOCKER0, .seen = IN, .from = C1, .sport = 80 },
 	        { .ifindex = ETH0, .seen = OUT } } };
 	const struct event *ev;
@@ -280,11 +280,11 @@ test_hairpin(void **state)
 {
 	static const struct class c = { .client = C1, .server = HOST_IP,
 	    .sport = 41000, .dport = 8080, .n = 3,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = OUT, .to = C2, .dport = 80 },
 	        { .ifindex = V2, .seen = OUT, .from = BRIDGE_IP, .to = C2,
 	            .dport = 80 } },
-	    .back = { { .ifindex = V2, .seen = IN, .from = C2, .sport = 80,
+	    .back = { { .ifindex = V2, .seen = PORT, .from = C2, .sport = 80,
 	            .to = BRIDGE_IP },
 	        { .ifindex = DOCKER0, .seen = OUT, .from = C2, .sport = 80 },
 	        { .ifindex = V1, .seen = OUT } } };
@@ -312,11 +312,11 @@ test_hairpin_to_itself(void **state)
 {
 	static const struct class c = { .client = C1, .server = HOST_IP,
 	    .sport = 41001, .dport = 8080, .n = 3,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = OUT, .to = C1, .dport = 80 },
 	        { .ifindex = V1, .seen = OUT, .from = BRIDGE_IP, .to = C1,
 	            .dport = 80 } },
-	    .back = { { .ifindex = V1, .seen = IN, .from = C1, .sport = 80,
+	    .back = { { .ifindex = V1, .seen = PORT, .from = C1, .sport = 80,
 	            .to = BRIDGE_IP },
 	        { .ifindex = DOCKER0, .seen = OUT, .from = C1, .sport = 80 },
 	        { .ifindex = V1, .seen = OUT } } };
@@ -340,10 +340,10 @@ test_promiscuous_bridge(void **state)
 {
 	static const struct class c = { .client = C1, .server = C2,
 	    .sport = 40003, .dport = 80, .n = 3,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = V2, .seen = OUT },
 	        { .ifindex = DOCKER0, .seen = STREAM_SEEN_OTHERHOST } },
-	    .back = { { .ifindex = V2, .seen = IN },
+	    .back = { { .ifindex = V2, .seen = PORT },
 	        { .ifindex = V1, .seen = OUT },
 	        { .ifindex = DOCKER0, .seen = STREAM_SEEN_OTHERHOST } } };
 	struct world w;
@@ -367,10 +367,10 @@ test_across_bridges(void **state)
 {
 	static const struct class c = { .client = C1, .server = C3,
 	    .sport = 40004, .dport = 80, .n = 4,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = IN },
 	        { .ifindex = BR1, .seen = OUT }, { .ifindex = V3, .seen = OUT } },
-	    .back = { { .ifindex = V3, .seen = IN }, { .ifindex = BR1, .seen = IN },
+	    .back = { { .ifindex = V3, .seen = PORT }, { .ifindex = BR1, .seen = IN },
 	        { .ifindex = DOCKER0, .seen = OUT },
 	        { .ifindex = V1, .seen = OUT } } };
 	struct world w;
@@ -392,7 +392,7 @@ test_proxy_relay(void **state)
 {
 	static const struct class in = { .client = C1, .server = HOST_IP,
 	    .sport = 42000, .dport = 8080, .n = 2,
-	    .there = { { .ifindex = V1, .seen = IN },
+	    .there = { { .ifindex = V1, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = IN } },
 	    .back = { { .ifindex = DOCKER0, .seen = OUT },
 	        { .ifindex = V1, .seen = OUT } } };
@@ -400,7 +400,7 @@ test_proxy_relay(void **state)
 	    .sport = 42001, .dport = 80, .n = 2,
 	    .there = { { .ifindex = DOCKER0, .seen = OUT },
 	        { .ifindex = V2, .seen = OUT } },
-	    .back = { { .ifindex = V2, .seen = IN },
+	    .back = { { .ifindex = V2, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = IN } } };
 	struct world w;
 

@@ -184,7 +184,7 @@ test_segmented_uplink(void **state)
 static void
 test_big_tcp(void **state)
 {
-	static const struct step path[] = { { .ifindex = V1, .seen = IN },
+	static const struct step path[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = V2, .seen = OUT } };
 	struct pkt p = { .from = C1, .to = C2, .sport = 1, .dport = 2,
 	    .proto = IPPROTO_TCP, .flags = ACK, .seq = 7, .payload = 150000,
@@ -303,11 +303,11 @@ test_udp_segment(void **state)
 static void
 test_ipv6(void **state)
 {
-	static const struct step routed[] = { { .ifindex = V1, .seen = IN },
+	static const struct step routed[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = DOCKER0, .seen = IN },
 	    { .ifindex = ETH0, .seen = OUT } };
 	static const struct step masqueraded[] = {
-	    { .ifindex = V1, .seen = IN }, { .ifindex = DOCKER0, .seen = IN },
+	    { .ifindex = V1, .seen = PORT }, { .ifindex = DOCKER0, .seen = IN },
 	    { .ifindex = ETH0, .seen = OUT, .from = HOST_IP6 } };
 	struct pkt p = { .from = C1_IP6, .to = FAR_IP6, .sport = 6000,
 	    .dport = 53, .proto = IPPROTO_UDP, .payload = 64, .fill = 9 };
@@ -388,7 +388,7 @@ test_fragments(void **state)
 static void
 test_fragments_ipv6(void **state)
 {
-	static const struct step path[] = { { .ifindex = V1, .seen = IN },
+	static const struct step path[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = DOCKER0, .seen = IN },
 	    { .ifindex = ETH0, .seen = OUT } };
 	struct pkt p = { .from = C1_IP6, .to = FAR_IP6, .sport = 6000,
@@ -481,7 +481,7 @@ test_restart_on_same_tuple(void **state)
 static void
 test_restart_inside(void **state)
 {
-	static const struct step path[] = { { .ifindex = V1, .seen = IN },
+	static const struct step path[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = V2, .seen = OUT } };
 	struct pkt p = { .from = C1, .to = C2, .sport = 5, .dport = 6,
 	    .proto = IPPROTO_TCP, .flags = SYN, .seq = 0xfffffff0 };
@@ -587,7 +587,7 @@ test_port_reuse_receipt_time(void **state)
 static void
 test_icmp_echo(void **state)
 {
-	static const struct step there[] = { { .ifindex = V1, .seen = IN },
+	static const struct step there[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = DOCKER0, .seen = IN },
 	    { .ifindex = ETH0, .seen = OUT, .from = HOST_IP } };
 	static const struct step back[] = {
@@ -685,7 +685,7 @@ test_icmp_error_from_inside(void **state)
 	inside.dport = 53;
 	error.from = C1;
 	error.inner = &inside;
-	world_see(&w, &error, V1, IN);
+	world_see(&w, &error, V1, PORT);
 	world_see(&w, &error, DOCKER0, IN);
 	error.from = HOST_IP;
 	error.inner = &dialled;
@@ -783,7 +783,7 @@ test_slow_queue(void **state)
 
 		p = tcp_out(40000, 100 + i * MSS, MSS);
 		world_walk(&w, &p, path.there, 2);
-		world_see(&w, &u, V1, IN);
+		world_see(&w, &u, V1, PORT);
 		world_see(&w, &u, DOCKER0, IN);
 	}
 	p = tcp_out(40000, 100 + 20 * MSS, 0);
@@ -824,7 +824,7 @@ test_stamps_run_backwards(void **state)
 	path = start_snat(&w, 40000);
 	for (i = 0; i < 100; i++) {
 		p = tcp_out(40000, 1000 + i * 10, 10);
-		world_see_at(&w, &p, V1, IN, 0);
+		world_see_at(&w, &p, V1, PORT, 0);
 		world_see_at(&w, &p, DOCKER0, IN, -59 * MONO_US);
 		p.from = HOST_IP;
 		world_see_at(&w, &p, ETH0, OUT, (i % 7) * -10 * MONO_US);
@@ -860,7 +860,7 @@ flood(uint8_t proto, size_t n)
 		f.from = i & 0x10000 ? C2 : C3;
 		f.sport = (uint16_t)i;
 		f.seq = (uint32_t)(i * 77);
-		world_see(&w, &f, V2, IN);
+		world_see(&w, &f, V2, PORT);
 		world_see(&w, &f, DOCKER0, IN);
 		if (i % 50 == 0) {
 			p = tcp_out(40000, 100 + sent * MSS, MSS);

@@ -9,9 +9,9 @@
 
 #include "tests/unit/stream/world.h"
 
-static const struct step bridge[] = { { .ifindex = V1, .seen = IN },
+static const struct step bridge[] = { { .ifindex = V1, .seen = PORT },
     { .ifindex = V2, .seen = OUT } };
-static const struct step back[] = { { .ifindex = V2, .seen = IN },
+static const struct step back[] = { { .ifindex = V2, .seen = PORT },
     { .ifindex = V1, .seen = OUT } };
 
 static struct pkt
@@ -207,13 +207,13 @@ check_left(const char *to, const struct step *path, size_t n,
 static void
 test_left_host(void **state)
 {
-	static const struct step out[] = { { .ifindex = V1, .seen = IN },
+	static const struct step out[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = DOCKER0, .seen = IN },
 	    { .ifindex = ETH0, .seen = OUT } };
 	static const struct step cast[] = {
 	    { .ifindex = V1, .seen = STREAM_SEEN_BROADCAST },
 	    { .ifindex = DOCKER0, .seen = STREAM_SEEN_BROADCAST } };
-	static const struct step nowhere[] = { { .ifindex = V1, .seen = IN },
+	static const struct step nowhere[] = { { .ifindex = V1, .seen = PORT },
 	    { .ifindex = 77, .seen = OUT } };
 
 	(void)state;

@@ -337,7 +337,7 @@ struct snat
 world_snat(uint32_t veth, uint16_t wire_port)
 {
 	return (struct snat){
-	    .there = { { .ifindex = veth, .seen = IN },
+	    .there = { { .ifindex = veth, .seen = PORT },
 	        { .ifindex = DOCKER0, .seen = IN },
 	        { .ifindex = ETH0, .seen = OUT, .from = HOST_IP,
 	            .sport = wire_port } },

@@ -100,6 +100,8 @@ struct step {
 };
 #define IN	STREAM_SEEN_HOST
 #define OUT	STREAM_SEEN_OUTGOING
+/* A bridge port takes in what is for other MAC addresses than its own. */
+#define PORT	STREAM_SEEN_OTHERHOST
 void world_walk(struct world *, const struct pkt *, const struct step *,
     size_t n);
 
