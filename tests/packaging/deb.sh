@@ -143,7 +143,8 @@ ok "the rules came with it" test -n \
 
 host_take_lock
 audit_keep
-audit_state >"$tmp/audit.before"
+# A rule that an agent left when it was killed is taken away by the next one.
+audit_state | grep -v key=tallyman_ >"$tmp/audit.before"
 if start_daemon; then
 	pass "it starts and says READY=1"
 	ok "tallyman status answers" inside tallyman status
