@@ -84,7 +84,9 @@ jittered(int64_t ms)
 {
 	uint32_t r = 0;
 
-	(void)getrandom(&r, sizeof(r), GRND_NONBLOCK);
+	/* Without a number there is no jitter, which harms nobody. */
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r))
+		r = 0;
 	return ms + (int64_t)(r % (uint32_t)(ms / 4 + 1));
 }
 

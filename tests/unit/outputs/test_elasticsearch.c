@@ -769,7 +769,7 @@ dead_backend_and_kill_lose_no_alert(void **state)
 	d = docs_now(t);
 	docs = json_get(json_root(d), "docs");
 	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "logs-tallyman.alert-default/%s",
+		snprintf(name, sizeof(name), "logs-tallyman.alert-default/%.60s",
 		    ids[i]);
 		assert_int_equal(json_int(json_member(docs, name)), 1);
 	}
