@@ -85,6 +85,7 @@ pass "the agent starts and says READY=1"
 tm alerts --follow --json 9>&- | while read -r line; do
 	printf '%s %s\n' "$EPOCHREALTIME" "$line"
 done >"$tmp/followed" &
+follower=$!
 
 # --- the story --------------------------------------------------------------
 

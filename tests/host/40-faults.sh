@@ -119,6 +119,7 @@ ok "the store is sound" test "$(sqlite3 "$agent_dir/state/tallyman.db" \
 
 # --- a broken configuration -------------------------------------------------
 
+# From here on the command line reads a copy that stays good.
 cp "$agent_conf" "$tmp/good.yaml"
 printf 'capture:\n  snaplen: many\n' >>"$agent_conf"
 line=$(wc -l <"$agent_conf")
@@ -127,6 +128,7 @@ is "check: exit status of a broken file" $? 1
 ok "check: names file, line and column" \
     grep -qF "$agent_conf:$line:12" "$tmp/check"
 diag "$(cat "$tmp/check")"
+tm_conf=$tmp/good.yaml
 kill -HUP "$agent_pid"
 ok "SIGHUP with a broken file: the log names the line" \
     wait_for 10 log_says "tallyman.yaml:$line:12"

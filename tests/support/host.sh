@@ -16,6 +16,7 @@
 #	agent_stop               SIGTERM; returns its exit status
 #	agent_kill               SIGKILL to all of it
 #	tm ARGUMENT...           the command line, with the same configuration
+#	                         or that of $tm_conf
 #
 # Truth that owes nothing to the agent
 #	truth_conntrack          tab separated, see there
@@ -39,6 +40,7 @@ testhost=$top_srcdir/tests/support/testhost
 tallyman=${TALLYMAN:-$top_builddir/tallyman}
 host_lock=${TALLYMAN_HOST_LOCK:-/run/lock/tallyman-host.lock}
 agent_pid=
+tm_conf=
 audit_saved=
 TH_NAME=
 
@@ -304,7 +306,8 @@ tm() {
 
 	shift
 	nsenter --net="$TH_HOST_NETNS" "$tallyman" "$command" \
-	    -c "$agent_conf" --state-dir "$agent_dir/state" "$@" 9>&-
+	    -c "${tm_conf:-$agent_conf}" --state-dir "$agent_dir/state" \
+	    "$@" 9>&-
 }
 
 # --- truth ------------------------------------------------------------------
@@ -346,15 +349,21 @@ truth_dump_start() {
 	local name=$1 iface=$2
 
 	shift 2
-	on_host_bg tcpdump -i "$iface" -n -s 128 -U -B 16384 \
+	on_host_bg tcpdump -i "$iface" -n -s 128 -U -B 16384 --immediate-mode \
 	    -w "$tmp/$name.pcap" "$@" 2>"$tmp/$name.err"
 	echo $! >"$tmp/$name.pid"
 	wait_for 10 grep -q 'listening on' "$tmp/$name.err"
 }
 
+# What is still in the kernel's buffer is written before tcpdump is told to
+# end, which would leave it there.
 truth_dump_stop() {
-	local pid
+	local pid size=-1
 
+	while [[ $(stat -c %s "$tmp/$1.pcap") != "$size" ]]; do
+		size=$(stat -c %s "$tmp/$1.pcap")
+		sleep 0.5
+	done
 	pid=$(cat "$tmp/$1.pid")
 	kill -TERM "$pid" && wait "$pid"
 	if ! grep -q '^0 packets dropped by kernel' "$tmp/$1.err"; then
