@@ -35,14 +35,24 @@ add_uri(struct buf *uri, const char *path)
 }
 
 /*
+ * A reader with the right to write takes it, for one thing: the last one that
+ * closes the store after the agent has stopped removes -wal and -shm, which a
+ * reader that only reads would leave. It is kept from changing anything else.
+ *
  * A reader that may not write the directory cannot open a store in WAL mode
  * whose -wal and -shm are gone, which they are after a clean stop. Then
  * nobody writes it either and it may be read as if it stood on a read-only
  * medium.
  */
+enum reader_access { ACCESS_IMMUTABLE, ACCESS_READ, ACCESS_WRITE };
+
 static int
-open_file(const char *path, bool immutable, sqlite3 **out)
+open_file(const char *path, enum reader_access mode, sqlite3 **out)
 {
+	static const char *const modes[] = {
+		[ACCESS_IMMUTABLE] = "?mode=ro&immutable=1",
+		[ACCESS_READ] = "?mode=ro", [ACCESS_WRITE] = "?mode=rw",
+	};
 	sqlite3 *db = NULL;
 	struct buf uri;
 	int64_t version = 0;
@@ -50,15 +60,17 @@ open_file(const char *path, bool immutable, sqlite3 **out)
 
 	buf_init(&uri, 16384);
 	add_uri(&uri, path);
-	buf_add_str(&uri, immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+	buf_add_str(&uri, modes[mode]);
 	rc = !buf_ok(&uri) ? SQLITE_NOMEM : sqlite3_open_v2(buf_text(&uri),
-	    &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+	    &db, (mode == ACCESS_WRITE ? SQLITE_OPEN_READWRITE :
+	    SQLITE_OPEN_READONLY) | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
 	    NULL);
 	buf_fini(&uri);
 	err = db_errno(db, rc);
 	if (err == 0) {
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_busy_timeout(db, 5000);
+		(void)sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
 		err = db_number(db, "PRAGMA user_version", &version);
 	}
 	if (err == 0 && version != STORE_SCHEMA)
@@ -83,9 +95,10 @@ open_any(struct reader *r)
 	if (access(r->path, R_OK) == -1)
 		return -errno;
 	snprintf(path, sizeof(path), "%s-wal", r->path);
-	err = open_file(r->path, false, &r->db);
+	err = open_file(r->path, access(r->path, W_OK) == 0 ? ACCESS_WRITE :
+	    ACCESS_READ, &r->db);
 	if (err == -EACCES && stat(path, &wal) == -1 && errno == ENOENT)
-		err = open_file(r->path, true, &r->db);
+		err = open_file(r->path, ACCESS_IMMUTABLE, &r->db);
 	if (err == 0)
 		r->inode = st.st_ino;
 	return err;
