@@ -7,6 +7,7 @@
 #include "rules/alert/reason.h"
 #include "rules/alert/target.h"
 #include "rules/sigma/attack.h"
+#include "rules/text.h"
 
 #define REASON_MAX	4096
 
@@ -31,19 +32,92 @@ is_carried(const char *name)
 	return false;
 }
 
+/* At most `limit` bytes of a text, with "..." when it is cut. */
 static void
-copy_cause(struct event *a, const struct event *cause)
+copy_text(struct event *a, const struct event_value *v, size_t limit)
+{
+	struct buf text;
+
+	if (v->str.len <= limit) {
+		event_set_str(a, v->field, v->str.text, v->str.len);
+		return;
+	}
+	buf_init(&text, 0);
+	text_add_cut(&text, v->str.text, limit);
+	event_set_str(a, v->field, buf_text(&text), text.len);
+	buf_fini(&text);
+}
+
+/* Members up to `limit` bytes together. */
+static void
+copy_list(struct event *a, const struct event_value *v, size_t limit)
+{
+	size_t total = 0;
+	uint32_t i;
+
+	for (i = 0; i < v->count; i++) {
+		total += v->strs[i].len + 3;
+		if (total > limit)
+			break;
+		event_add_str(a, v->field, v->strs[i].text, v->strs[i].len,
+		    false);
+	}
+}
+
+static void
+copy_map(struct event *a, const struct event_value *v, size_t limit)
+{
+	size_t total = 0;
+	uint32_t i;
+
+	for (i = 0; i + 1 < v->count; i += 2) {
+		total += v->strs[i].len + v->strs[i + 1].len + 6;
+		if (total > limit)
+			break;
+		event_add_pair(a, v->field, v->strs[i].text,
+		    v->strs[i + 1].text);
+	}
+}
+
+static void
+copy_field(struct event *a, const struct event *cause, enum field_id id,
+    size_t limit)
+{
+	const struct event_value *v = event_get(cause, id);
+
+	if (v == NULL) {
+		if (event_has(cause, id) == EVENT_MISSING)
+			event_set_missing(a, id);
+		return;
+	}
+	switch (field_table[id].type) {
+	case FIELD_TYPE_STR:
+		copy_text(a, v, limit);
+		break;
+	case FIELD_TYPE_STRS:
+		copy_list(a, v, limit);
+		break;
+	case FIELD_TYPE_MAP:
+		copy_map(a, v, limit);
+		break;
+	case FIELD_TYPE_JSON:
+		if (v->str.len <= limit)
+			event_copy(a, cause, id);
+		break;
+	default:
+		event_copy(a, cause, id);
+		break;
+	}
+}
+
+static void
+copy_cause(struct event *a, const struct event *cause, size_t limit)
 {
 	unsigned id;
 
-	for (id = 0; id < FIELD_COUNT; id++) {
-		if (!is_carried(field_table[id].name))
-			continue;
-		if (event_has(cause, (enum field_id)id) == EVENT_MISSING)
-			event_set_missing(a, (enum field_id)id);
-		else
-			event_copy(a, cause, (enum field_id)id);
-	}
+	for (id = 0; id < FIELD_COUNT; id++)
+		if (is_carried(field_table[id].name))
+			copy_field(a, cause, (enum field_id)id, limit);
 	event_copy(a, cause, FIELD_EVENT_ACTION);
 	event_copy(a, cause, FIELD_EVENT_OUTCOME);
 	event_copy(a, cause, FIELD_DATA_STREAM_NAMESPACE);
@@ -82,6 +156,19 @@ set_str(struct event *e, enum field_id id, const char *text)
 {
 	if (text != NULL && text[0] != '\0')
 		event_set_cstr(e, id, text);
+}
+
+static void
+set_cut(struct event *e, enum field_id id, const char *text, size_t limit)
+{
+	struct buf cut;
+
+	if (text == NULL || text[0] == '\0')
+		return;
+	buf_init(&cut, 0);
+	text_add_cut(&cut, text, limit);
+	event_set_str(e, id, buf_text(&cut), cut.len);
+	buf_fini(&cut);
 }
 
 static void
@@ -145,13 +232,13 @@ add_authors(struct event *a, const char *text)
 }
 
 static void
-set_rule(struct event *a, const struct sigma_rule *rule)
+set_rule(struct event *a, const struct sigma_rule *rule, size_t limit)
 {
 	const char *slash = strrchr(rule->file, '/');
 
 	event_set_cstr(a, FIELD_RULE_ID, rule->id);
 	event_set_cstr(a, FIELD_RULE_NAME, rule->title);
-	set_str(a, FIELD_RULE_DESCRIPTION, rule->description);
+	set_cut(a, FIELD_RULE_DESCRIPTION, rule->description, limit);
 	set_str(a, FIELD_RULE_LICENSE, rule->license);
 	set_str(a, FIELD_RULE_CATEGORY, rule->kind == SIGMA_CORRELATION ?
 	    "correlation" : rule->category);
@@ -258,28 +345,56 @@ set_texts(struct event *a, const struct alert_cause *c,
 	return ok;
 }
 
-struct event *
-alert_new(const struct alert_cause *cause, const struct gaps *gaps)
+static struct event *
+make(const struct alert_cause *c, const struct gaps *gaps, size_t limit)
 {
-	struct alert_cause c = *cause;
-	struct event *a = event_new(EVENT_ALERT, event_time(c.event));
+	struct event *a = event_new(EVENT_ALERT, event_time(c->event));
 
 	if (a == NULL)
 		return NULL;
+	copy_cause(a, c->event, limit);
+	if (c->contact != NULL)
+		copy_contact(a, c->contact);
+	set_event(a, c);
+	set_identity(a, c);
+	set_rule(a, c->rule, limit);
+	set_threat(a, c->rule);
+	set_events(a, c);
+	if (set_texts(a, c, gaps) &&
+	    event_get(a, FIELD_TALLYMAN_ALERT_ID) != NULL)
+		return a;
+	event_unref(a);
+	return NULL;
+}
+
+static bool
+is_small(const struct event *a)
+{
+	struct buf text;
+	bool small;
+
+	buf_init(&text, ALERT_BYTES_MAX);
+	small = event_write_json(a, &text) == 0;
+	buf_fini(&text);
+	return small;
+}
+
+struct event *
+alert_new(const struct alert_cause *cause, const struct gaps *gaps)
+{
+	static const size_t limits[] = { 2048, 512, 128, 32 };
+	struct alert_cause c = *cause;
+	struct event *a = NULL;
+	size_t i;
+
 	if (c.n_ids == 0)
 		c.first = event_time(c.event);
-	copy_cause(a, c.event);
-	if (c.contact != NULL)
-		copy_contact(a, c.contact);
-	set_event(a, &c);
-	set_identity(a, &c);
-	set_rule(a, c.rule);
-	set_threat(a, c.rule);
-	set_events(a, &c);
-	if (!set_texts(a, &c, gaps) ||
-	    event_get(a, FIELD_TALLYMAN_ALERT_ID) == NULL) {
+	/* The last form is given however large it is. */
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		event_unref(a);
-		return NULL;
+		a = make(&c, gaps, limits[i]);
+		if (a == NULL || is_small(a))
+			break;
 	}
 	return a;
 }

@@ -9,6 +9,10 @@
  * seen.h), equal after a restart and in a replay. tallyman.gaps is always
  * there.
  *
+ * Its JSON is smaller than ALERT_BYTES_MAX: texts and lists that are too long
+ * for that are cut (texts end with "..." then). What the pipeline adds after
+ * it (host, agent) fits in 8,000 bytes.
+ *
  * Threads: one owner. Nothing here logs or blocks.
  */
 #ifndef RULES_ALERT_ALERT_H
@@ -20,6 +24,8 @@
 #include "agent/core/event.h"
 #include "rules/alert/gaps.h"
 #include "rules/sigma/sigma.h"
+
+#define ALERT_BYTES_MAX	7000
 
 struct alert_cause {
 	const struct sigma_rule	*rule;

@@ -140,6 +140,49 @@ test_identity(void **state)
 	sigma_free(set);
 }
 
+/* A container chooses its arguments and labels. */
+static void
+test_size_is_bounded(void **state)
+{
+	struct sigma_set *set = rule_set("");
+	struct wall when = { 0 };
+	struct event *e = event_new(EVENT_PROCESS, when), *a;
+	struct alert_cause c = { .rule = set->rules[0], .event = e,
+	    .key = "k" };
+	static char big[9000];
+	char key[16];
+	struct buf text;
+	int i;
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	event_set_cstr(e, FIELD_PROCESS_NAME, "scp");
+	event_set_cstr(e, FIELD_CONTAINER_NAME, "c");
+	event_set_cstr(e, FIELD_PROCESS_COMMAND_LINE, big);
+	event_set_cstr(e, FIELD_PROCESS_PARENT_COMMAND_LINE, big);
+	event_set_cstr(e, FIELD_PROCESS_TITLE, big);
+	for (i = 0; i < 4000; i++)
+		event_add_str(e, FIELD_PROCESS_ARGS, "argument", 8, false);
+	for (i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "label%d", i);
+		event_add_pair(e, FIELD_CONTAINER_LABELS, key, "0123456789");
+	}
+	event_seal(e);
+	a = alert_new(&c, NULL);
+	assert_non_null(a);
+	buf_init(&text, 0);
+	assert_int_equal(event_write_json(a, &text), 0);
+	assert_in_range(text.len, 1000, ALERT_BYTES_MAX);
+	assert_string_equal(event_str(a, FIELD_CONTAINER_NAME), "c");
+	assert_non_null(event_get(a, FIELD_PROCESS_ARGS));
+	assert_string_equal(event_str(a, FIELD_PROCESS_COMMAND_LINE) +
+	    strlen(event_str(a, FIELD_PROCESS_COMMAND_LINE)) - 4, "x...");
+	buf_fini(&text);
+	event_unref(a);
+	event_unref(e);
+	sigma_free(set);
+}
+
 struct sentence { const char *json, *text; };
 
 static void
@@ -442,6 +485,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contents),
 		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_size_is_bounded),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_target_in_alert),
