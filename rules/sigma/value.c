@@ -331,6 +331,25 @@ read_values(const struct item *it, const struct ytree_node *values)
 	    it->mod.all ? SIGMA_AND : SIGMA_OR, list.items, list.n));
 }
 
+/* Sigma's "Initiated" of network connections is what was called. */
+static const struct sigma_expr *
+read_initiated(const struct item *it, const struct ytree_node *values)
+{
+	static const char *const calls[] = {
+		"connect", "sendto", "sendmsg", "sendmmsg"
+	};
+	struct arena *arena = it->reader->arena;
+	const struct sigma_expr *e;
+	bool yes;
+
+	if (it->mod.how != MODIFIER_PLAIN || values->kind != YTREE_TEXT ||
+	    !parse_bool(values->text, &yes))
+		return fail_at(it, values, "Initiated is true or false");
+	e = expr_texts(arena, FIELD_EVENT_ACTION, calls,
+	    sizeof(calls) / sizeof(calls[0]));
+	return check(it->reader, yes ? e : expr_not(arena, e));
+}
+
 const struct sigma_expr *
 value_read(struct value_reader *r, const struct ytree_node *key,
     const struct ytree_node *values)
@@ -340,6 +359,10 @@ value_read(struct value_reader *r, const struct ytree_node *key,
 
 	if (!modifier_parse(&it.mod, key, r->report))
 		return NULL;
+	if (it.mod.field_len == 9 && memcmp(key->text, "Initiated", 9) == 0) {
+		it.field.id = FIELD_EVENT_ACTION;
+		return read_initiated(&it, values);
+	}
 	it.field.id = FIELD_COUNT;
 	if (it.mod.field_len > 0 && !field_resolve(&it.field, r->arena,
 	    key->text, it.mod.field_len, key, r->report))

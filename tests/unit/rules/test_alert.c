@@ -150,7 +150,7 @@ test_size_is_bounded(void **state)
 	struct alert_cause c = { .rule = set->rules[0], .event = e,
 	    .key = "k" };
 	static char big[9000];
-	char key[16];
+	char key[32];
 	struct buf text;
 	int i;
 

@@ -419,6 +419,32 @@ test_logsource(void **state)
 	    "\"process.name\":\"scp\"}"));
 }
 
+/* A field that only Sigma has. */
+static void
+test_initiated(void **state)
+{
+	static const char rule[] = "title: t\nlogsource:\n"
+	    "  category: network_connection\ndetection:\n"
+	    "  s: {Initiated: %s}\n  condition: s\n";
+	char text[256];
+	size_t i;
+	static const struct { const char *value, *action; bool fits; } rows[] = {
+		{ "'true'", "connect", true }, { "true", "accept", false },
+		{ "'false'", "accept", true }, { "false", "sendto", false },
+	};
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char event[256];
+
+		snprintf(text, sizeof(text), rule, rows[i].value);
+		snprintf(event, sizeof(event), "{\"event.dataset\":"
+		    "\"tallyman.network\",\"event.action\":\"%s\"}",
+		    rows[i].action);
+		assert_int_equal(rule_fits(text, event), rows[i].fits);
+	}
+}
+
 /* The same question of many rules is asked once. */
 static void
 test_predicates_are_shared(void **state)
@@ -519,6 +545,7 @@ main(void)
 		cmocka_unit_test(test_selections),
 		cmocka_unit_test(test_keywords),
 		cmocka_unit_test(test_logsource),
+		cmocka_unit_test(test_initiated),
 		cmocka_unit_test(test_predicates_are_shared),
 		cmocka_unit_test(test_regex_limit_is_counted),
 		cmocka_unit_test(test_filter),
