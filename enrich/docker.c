@@ -10,9 +10,15 @@
 #include "lib/map.h"
 
 #define LIST_NS		(60 * MONO_S)
+/* After something happened: an event that the daemon dropped for us is made
+ * good by the list soon. */
+#define LIST_SOON_NS	(2 * MONO_S)
+/* Ticks come every 100 ms at least. Whoever did not run for so long may have
+ * lost events, which the daemon drops without a word. */
+#define STALL_NS	(1 * MONO_S)
 #define ANSWER_NS	(5 * MONO_S)	/* an inspect that takes longer */
 #define RETRY_MIN_NS	(250 * MONO_MS)
-#define RETRY_MAX_NS	(5 * MONO_S)
+#define RETRY_MAX_NS	(1 * MONO_S)
 #define TRIES		3
 #define IN_FLIGHT	16
 #define WANTS		CONTAINER_LIMIT
@@ -34,7 +40,7 @@ struct docker {
 	struct map		*wants;		/* 64 digits to struct want */
 	unsigned		 in_flight;
 	bool			 open, listed, said_away;
-	int64_t			 retry_at, retry_ns, list_at;
+	int64_t			 retry_at, retry_ns, list_at, ticked_ns;
 	struct wall		 list_asked, last;
 	struct hash_key		 key;
 	uint64_t		 recent[RECENT];
@@ -42,7 +48,7 @@ struct docker {
 	struct log_limit	 limit;
 	struct ledger_stage	*stage;
 	ledger_count		*bad, *skipped, *gaps, *breaks, *repeated,
-				*unanswered, *no_memory;
+				*unanswered, *no_memory, *stalls;
 };
 
 struct docker *
@@ -69,6 +75,7 @@ docker_new(const struct docker_env *env)
 	d->gaps = ledger_outside(d->stage, "stream_gaps");
 	d->breaks = ledger_noted(d->stage, "stream_breaks");
 	d->repeated = ledger_noted(d->stage, "repeated");
+	d->stalls = ledger_noted(d->stage, "stalls");
 	d->unanswered = ledger_noted(d->stage, "inspects_unanswered");
 	return d;
 }
@@ -211,8 +218,13 @@ void
 docker_tick(struct docker *d, struct mono now)
 {
 	struct want *w, *next;
+	bool stalled = d->ticked_ns != 0 && now.ns - d->ticked_ns > STALL_NS;
 
-	if (!d->open && now.ns >= d->retry_at)
+	d->ticked_ns = now.ns;
+	if (d->open && stalled) {
+		ledger_add(d->stalls, 1);
+		open_stream(d);
+	} else if (!d->open && now.ns >= d->retry_at)
 		open_stream(d);
 	else if (d->open && now.ns >= d->list_at) {
 		ask_list(d);
@@ -451,6 +463,16 @@ apply_container(struct docker *d, const struct docker_event *e)
 		docker_want(d, e->container, e->when);
 }
 
+/* The table has changed: compare it with the list in a moment. */
+static void
+list_soon(struct docker *d, const struct docker_event *e)
+{
+	int64_t at = mono_now(d->env.clock).ns + LIST_SOON_NS;
+
+	if (strncmp(e->action, "exec_", 5) != 0 && at < d->list_at)
+		d->list_at = at;
+}
+
 static void
 submit(struct docker *d, const struct docker_event *e)
 {
@@ -495,6 +517,7 @@ on_object(void *ctx, const char *text, size_t len)
 		json_doc_free(doc);
 		return;
 	}
+	list_soon(d, &e);
 	if (strcmp(e.type, "network") == 0 && *e.container != '\0')
 		apply_network(d, &e);
 	else if (strcmp(e.type, "container") == 0 && *e.container != '\0')

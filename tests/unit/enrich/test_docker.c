@@ -42,6 +42,19 @@ find_ip(struct bench *b, const char *ip, int64_t ns, const char **network)
 }
 
 static void
+event(struct bench *b, const char *type, const char *action, const char *id,
+    const char *attributes, int64_t ns)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "{\"Type\":\"%s\",\"Action\":"
+	    "\"%s\",\"Actor\":{\"ID\":\"%s\",\"Attributes\":{%s}},"
+	    "\"timeNano\":%lld}", type, action, id, attributes,
+	    (long long)(BENCH_START + ns));
+
+	docker_on_event_bytes(enrich_docker(b->enrich), text, (size_t)n);
+}
+
+static void
 reads_inspect(void **state)
 {
 	struct bench *b = bench_new(true);
@@ -257,14 +270,49 @@ reconciles_with_the_list(void **state)
 	assert_false(docker_is_waiting(d, WEB));
 
 	/* A list without it: it has gone while nobody listened. */
-	mono_drive(&b->clock, (struct wall){ STARTED + 70 * MONO_S });
+	for (i = 0; i < 120; i++) {
+		mono_drive(&b->clock, (struct wall){ STARTED + 3 * MONO_S +
+		    (int64_t)i * MONO_S / 2 });
+		docker_tick(d, mono_now(&b->clock));
+		assert_int_equal(b->lists, 1);
+	}
+	mono_drive(&b->clock, (struct wall){ STARTED + 63 * MONO_S });
 	docker_tick(d, mono_now(&b->clock));
 	assert_int_equal(b->lists, 2);
+	assert_int_equal(b->streams, 1);
 	docker_on_list(d, "[{\"Id\":\"tru", 12);
 	assert_false(find(b, "web2")->removed);
 	docker_on_list(d, "[]", 2);
 	assert_true(find(b, "web2")->removed);
 	free(text);
+	bench_free(b);
+}
+
+/* Soon after something happened, and at once after we did not run. */
+static void
+asks_for_the_list_when_it_may_differ(void **state)
+{
+	struct bench *b = bench_new(true);
+	struct docker *d = enrich_docker(b->enrich);
+
+	(void)state;
+	enrich_start(b->enrich);
+	docker_on_list(d, "[]", 2);
+	bench_at(b, 100 * MONO_MS);
+	event(b, "container", "exec_start: sh", BENCH_ID_A, "", 0);
+	bench_at(b, 1000 * MONO_MS);
+	event(b, "container", "start", BENCH_ID_A, "\"name\":\"a\"", 1);
+	bench_at(b, 1900 * MONO_MS);
+	assert_int_equal(b->lists, 1);
+	bench_at(b, 2800 * MONO_MS);
+	assert_int_equal(b->lists, 1);
+	bench_at(b, 3000 * MONO_MS);
+	assert_int_equal(b->lists, 2);
+	assert_int_equal(b->streams, 1);
+	/* Stopped for five seconds. */
+	bench_at(b, 8000 * MONO_MS);
+	assert_int_equal(b->streams, 2);
+	assert_int_equal(b->lists, 3);
 	bench_free(b);
 }
 
@@ -311,19 +359,6 @@ late_inspect_does_not_raise_the_dead(void **state)
 	assert_null(find_ip(b, "10.77.0.2", 1795321857000000000, NULL));
 	free(text);
 	bench_free(b);
-}
-
-static void
-event(struct bench *b, const char *type, const char *action, const char *id,
-    const char *attributes, int64_t ns)
-{
-	char text[1024];
-	int n = snprintf(text, sizeof(text), "{\"Type\":\"%s\",\"Action\":"
-	    "\"%s\",\"Actor\":{\"ID\":\"%s\",\"Attributes\":{%s}},"
-	    "\"timeNano\":%lld}", type, action, id, attributes,
-	    (long long)(BENCH_START + ns));
-
-	docker_on_event_bytes(enrich_docker(b->enrich), text, (size_t)n);
 }
 
 static void
@@ -448,6 +483,7 @@ main(void)
 		cmocka_unit_test(byte_by_byte),
 		cmocka_unit_test(counts_repeated_events_once),
 		cmocka_unit_test(reconciles_with_the_list),
+		cmocka_unit_test(asks_for_the_list_when_it_may_differ),
 		cmocka_unit_test(unanswered_inspects_are_asked_again),
 		cmocka_unit_test(late_inspect_does_not_raise_the_dead),
 		cmocka_unit_test(addresses_move),
