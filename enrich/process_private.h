@@ -24,6 +24,7 @@ struct process_table {
 	uint32_t		 limit, seed;
 	unsigned		 hash_bits;
 	uint32_t		 n_used, n_live;
+	int64_t			 offset_ns;	/* wall minus mono, at the last tick */
 	uint32_t		 free;		/* chained through next */
 	uint32_t		 fresh;		/* never used from here on */
 	uint64_t		 next_seq;
@@ -39,6 +40,8 @@ struct process_table {
 				*late_answers, *asked, *unknown;
 };
 
+/* Looks at both clocks again; every tick, because the wall's may be set. */
+void process_read_offset(struct process_table *);
 /* A time of an event on the scale of CLOCK_BOOTTIME, as the clock is now. */
 int64_t process_to_mono(const struct process_table *, struct wall);
 struct wall process_to_wall(const struct process_table *, int64_t mono_ns);
