@@ -132,7 +132,7 @@ write_owner(struct owner *o, struct process *p, struct event *ev, bool *hold)
 	case PROCESS_UNKNOWN:
 		event_set_missing(ev, FIELD_CONTAINER_ID);
 		owner_write_method(ev, "none", "none");
-		*hold = process_is_waiting(p);
+		*hold = process_is_waiting(o->processes, p);
 		if (!*hold)
 			ledger_add(o->unknown, 1);
 		break;

@@ -177,8 +177,9 @@ struct process *process_newest(struct process_table *, uint32_t pid);
 /* Settles role and owner as far as can be known now; asks /proc when it is
  * not known. True when known. */
 bool process_settle(struct process_table *, struct process *);
-/* True while an answer from /proc is on its way for it. */
-bool process_is_waiting(const struct process *);
+/* True while its owner is not known and an answer from /proc, or the scan, is
+ * under way. */
+bool process_is_waiting(const struct process_table *, const struct process *);
 /* What it executes; NULL when not known. */
 struct program *process_program(struct process_table *, struct process *);
 /* process.entity_id: 20 digits, the same after a restart of the agent. */

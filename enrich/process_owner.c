@@ -82,6 +82,26 @@ process_inherit(struct process *p, const struct process *parent,
 	}
 }
 
+/* Forked by somebody whom the scan found only later. */
+static struct process *
+find_parent(struct process_table *t, struct process *p)
+{
+	struct process *q;
+
+	if (p->parent.seq != 0 || p->ppid == 0)
+		return process_get(t, p->parent);
+	for (q = process_first(t, p->ppid); q != NULL;
+	    q = process_older(t, q))
+		if (q != p && q->start_ns <= p->start_ns &&
+		    (q->exit_ns == 0 || q->exit_ns >= p->start_ns))
+			break;
+	if (q == NULL)
+		return NULL;
+	p->parent = process_refer(q);
+	p->parent_epoch = q->execs;
+	return q;
+}
+
 bool
 process_settle_quietly(struct process_table *t, struct process *p,
     unsigned depth)
@@ -90,7 +110,7 @@ process_settle_quietly(struct process_table *t, struct process *p,
 
 	if (p->role != PROCESS_UNKNOWN)
 		return true;
-	parent = process_get(t, p->parent);
+	parent = find_parent(t, p);
 	if (parent == NULL || depth == DEPTH_MAX)
 		return false;
 	if (!process_settle_quietly(t, parent, depth + 1))
@@ -102,9 +122,10 @@ process_settle_quietly(struct process_table *t, struct process *p,
 }
 
 bool
-process_is_waiting(const struct process *p)
+process_is_waiting(const struct process_table *t, const struct process *p)
 {
-	return p->role == PROCESS_UNKNOWN && p->asked && !p->refused;
+	return p->role == PROCESS_UNKNOWN && (t->scanning ||
+	    (p->asked && !p->refused));
 }
 
 bool

@@ -349,6 +349,29 @@ forked_before_the_runtime(void **state)
 	bench_free(b);
 }
 
+/* Something dies before the scan has come to its parent. */
+static void
+events_during_the_scan(void **state)
+{
+	struct bench *b = bench_new(true);
+	const struct event *ev;
+
+	(void)state;
+	enrich_start(b->enrich);
+	bench_fork(b, 0, 77, 900);
+	bench_execd(b, 1 * MS, 900);
+	bench_exit(b, 2 * MS, 900);
+	assert_null(bench_submit(b, bench_exec(1 * MS, 900, 77, "/bin/true",
+	    "/", true_args)));
+	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
+	bench_proc(b, 77, 1, -5 * MONO_S, BENCH_ID_A, "/bin/sh", 0, 'S');
+	process_on_scan_end(enrich_processes(b->enrich));
+	bench_at(b, 40 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, BENCH_ID_A, "parent");
+	bench_free(b);
+}
+
 /* No fork was heard of: /proc is asked, and only an answer about that very
  * process counts. */
 static void
@@ -562,6 +585,7 @@ main(void)
 		cmocka_unit_test(stage_is_not_the_container),
 		cmocka_unit_test(forged_runtime),
 		cmocka_unit_test(forked_before_the_runtime),
+		cmocka_unit_test(events_during_the_scan),
 		cmocka_unit_test(late_answers_of_proc),
 		cmocka_unit_test(record_before_its_events),
 		cmocka_unit_test(lost_exec_record),
