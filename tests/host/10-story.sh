@@ -82,9 +82,12 @@ fi
 pass "the agent starts and says READY=1"
 
 # Alerts with the moment at which somebody who follows sees them.
-tm alerts --follow --json 9>&- | while read -r line; do
-	printf '%s %s\n' "$EPOCHREALTIME" "$line"
-done >"$tmp/followed" &
+stamp() {
+	while read -r line; do
+		printf '%s %s\n' "$EPOCHREALTIME" "$line"
+	done
+}
+tm_bg alerts --follow --json > >(stamp >"$tmp/followed")
 follower=$!
 
 # --- the story --------------------------------------------------------------
@@ -313,14 +316,16 @@ within_a_second() {
 	    'BEGIN { exit !(a > 0 && a - b <= 1.0) }'
 }
 
-shell='.process.args == ["sh"]'
+# Shipped rules by their ids, which the manual promises.
+shell='.rule.id == "TM-CTR-001"'
 alert "$shell"
 is "docker exec shell: one alert" "$(wc -l <"$tmp/alert")" 1
 whole "docker exec shell"
+is "docker exec shell: argv" "$(alert_field '.process.args | join(" ")')" sh
 is "docker exec shell: who asked Docker" \
     "$(alert_field '.tallyman.entry.kind')" exec
 
-scp='.process.name == "scp"'
+scp='.rule.id == "TM-EXF-001" and .process.name == "scp"'
 alert "$scp"
 is "scp: one alert" "$(wc -l <"$tmp/alert")" 1
 whole "scp"
@@ -329,16 +334,17 @@ is "scp: executable" "$(alert_field .process.executable)" /usr/bin/scp
 is "scp: destination" "$(alert_field '.destination.ip //
     .destination.address')" "$TH_OUTSIDE_IP"
 
-volume=".event.kind == \"alert\" and .destination.ip == \"$TH_OUTSIDE_IP\"
-    and .destination.port == 22 and .process.name != \"scp\""
+volume=".rule.id == \"TM-EXF-003\" and .destination.ip == \"$TH_OUTSIDE_IP\""
 alert "$volume"
 is "scp's volume: one alert" "$(wc -l <"$tmp/alert")" 1
 whole "scp's volume"
-ok "scp's volume: argv of the process that sent" test \
-    "$(alert_field '.process.args | length')" -gt 0
+is "scp's volume: the process that sent is the ssh that scp started" \
+    "$(alert_field '[.process.executable, .process.parent.name] |
+	map(tostring) | join(" ")')" "/usr/bin/ssh scp"
+ok "scp's volume: its argv has the destination" grep -q "$TH_OUTSIDE_IP" \
+    <<<"$(alert_field '.process.args | join(" ")')"
 
-curl='.process.name == "curl" and (.process.args | index("-T"))
-    and .tallyman.alert.sum == null'
+curl='.rule.id == "TM-EXF-001" and .process.name == "curl"'
 alert "$curl"
 is "curl upload: one alert" "$(wc -l <"$tmp/alert")" 1
 whole "curl upload"
@@ -346,6 +352,11 @@ is "curl upload: argv" "$(alert_field '.process.args | join(" ")')" \
     "$curl_args"
 is "curl upload: destination" "$(alert_field '.destination.ip //
     .destination.address')" 198.18.0.9
+
+volume_curl='.rule.id == "TM-EXF-003" and .destination.ip == "198.18.0.9"'
+alert "$volume_curl"
+is "curl's volume: one alert" "$(wc -l <"$tmp/alert")" 1
+whole "curl's volume"
 
 is "the host's own scp: one alert, without a container" \
     "$(jq -r 'select(.process.name == "scp" and .container.id == null) |
@@ -380,6 +391,7 @@ is "nothing was lost" "$(jq -r '[.. | objects | select(has("received") and
     "$tmp/status")" ""
 
 agent_kill
+kill "$follower"
 jq -r .event.id "$tmp/alerts" | sort >"$tmp/ids"
 ok "the agent starts again after kill -9" agent_start
 tm alerts --json | jq -r .event.id | sort >"$tmp/ids-after"

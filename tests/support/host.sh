@@ -16,7 +16,7 @@
 #	agent_stop               SIGTERM; returns its exit status
 #	agent_kill               SIGKILL to all of it
 #	tm ARGUMENT...           the command line, with the same configuration
-#	                         or that of $tm_conf
+#	                         or that of $tm_conf; tm_bg in the background
 #
 # Truth that owes nothing to the agent
 #	truth_conntrack          tab separated, see there
@@ -291,13 +291,14 @@ agent_kill() {
 
 	[[ -n $agent_pid ]] || return 0
 	pids=$(agent_pids)
+	# So that the shell says no word about it.
+	disown "$agent_pid" 2>/dev/null
 	for pid in $pids; do
 		kill -KILL "$pid" 2>/dev/null
 	done
 	for pid in $pids; do
 		wait_for 5 has_ended "$pid"
 	done
-	wait "$agent_pid" 2>/dev/null
 	agent_pid=
 }
 
@@ -308,6 +309,16 @@ tm() {
 	nsenter --net="$TH_HOST_NETNS" "$tallyman" "$command" \
 	    -c "${tm_conf:-$agent_conf}" --state-dir "$agent_dir/state" \
 	    "$@" 9>&-
+}
+
+# The same in the background; $! is the command's own pid.
+tm_bg() {
+	local command=$1
+
+	shift
+	nsenter --net="$TH_HOST_NETNS" "$tallyman" "$command" \
+	    -c "${tm_conf:-$agent_conf}" --state-dir "$agent_dir/state" \
+	    "$@" </dev/null 9>&- &
 }
 
 # --- truth ------------------------------------------------------------------
