@@ -184,14 +184,17 @@ static void
 on_client(void *ctx, int fd, unsigned what)
 {
 	struct client *c = ctx;
+	ssize_t n;
 	char end;
 	int rc;
 
 	if (c->answered) {
-		if (what & LOOP_WRITE)
+		if (what & LOOP_WRITE) {
 			send_some(c);
-		else if (recv(fd, &end, 1, MSG_DONTWAIT) <= 0 &&
-		    errno != EAGAIN)
+			return;
+		}
+		n = recv(fd, &end, 1, MSG_DONTWAIT);
+		if (n == 0 || (n == -1 && errno != EAGAIN))
 			hang_up(c);
 		return;
 	}

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/bundle.h"
@@ -14,13 +16,39 @@
 #include "agent/control.h"
 #include "agent/run.h"
 
-/* Until the time is over or the daemon hangs up. */
+#define FLUSH_MS	10000
+
 static void
+on_signal(int signo)
+{
+	(void)signo;
+}
+
+/* ^C ends the wait and nothing else; who ignored it goes on ignoring it. */
+static void
+catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction old, sa = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 &&
+		    old.sa_handler != SIG_IGN)
+			(void)sigaction(signals[i], &sa, NULL);
+}
+
+/* Until the time is over or a signal comes; then until the daemon has written
+ * all and hung up. False when it hung up before. */
+static bool
 wait_for_end(int fd, long seconds)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	(void)poll(&p, 1, seconds > 0 ? (int)(seconds * 1000) : -1);
+	catch_signals();
+	if (poll(&p, 1, seconds > 0 ? (int)(seconds * 1000) : -1) > 0)
+		return false;
+	(void)shutdown(fd, SHUT_WR);
+	return poll(&p, 1, FLUSH_MS) > 0;
 }
 
 static int
@@ -41,12 +69,17 @@ record_by_daemon(const char *control, const char *directory, long seconds)
 	    &keep);
 	for (int i = 0; i < BUNDLE_FILES; i++)
 		close(fds[i]);
-	if (rc == 0 && keep != -1)
-		wait_for_end(keep, seconds);
-	else
-		fprintf(stderr, "tallyman: the daemon does not record: %s\n",
-		    rc != 0 ? strerror(-rc) : buf_text(&answer));
-	rc = rc == 0 && keep != -1 ? EXIT_OK : EXIT_FAILED;
+	if (rc != 0 || keep == -1 || strcmp(buf_text(&answer), "ok\n") != 0) {
+		fprintf(stderr, "tallyman: the daemon does not record: %s%s",
+		    rc != 0 ? strerror(-rc) : buf_text(&answer),
+		    rc != 0 || answer.len == 0 ? "\n" : "");
+		rc = EXIT_FAILED;
+	} else if (!wait_for_end(keep, seconds)) {
+		fprintf(stderr, "tallyman: %s: the daemon ended the recording "
+		    "before its time\n", directory);
+		rc = EXIT_FAILED;
+	} else
+		rc = EXIT_OK;
 	if (keep != -1)
 		close(keep);
 	buf_fini(&answer);
