@@ -468,6 +468,16 @@ stop_recording(void *ctx)
 	e->recorder = NULL;
 }
 
+/* A bundle begins with what the engine knows already: all of it is asked for
+ * and heard once more. */
+static void
+say_again(struct engine *e)
+{
+	(void)link_dump(e->works.collectors[COLLECTORS_LINK]);
+	ask_verb(e->ask, WIRE_CONNTRACK_DUMP);
+	enrich_ask_again(e->works.enrich);
+}
+
 static void
 start_recording(struct engine *e, int *fds, size_t n, struct buf *out,
     bool *keep)
@@ -483,9 +493,8 @@ start_recording(struct engine *e, int *fds, size_t n, struct buf *out,
 		fds[i] = -1;
 	*keep = e->recorder != NULL;
 	buf_add_str(out, *keep ? "ok\n" : "error no memory\n");
-	/* A bundle begins with what the engine knows already. */
 	if (*keep)
-		enrich_start(e->works.enrich);
+		say_again(e);
 }
 
 static void

@@ -115,6 +115,23 @@ open_stream(struct docker *d)
 	ask_list(d);
 }
 
+static void
+want_again(void *ctx, const struct container *c)
+{
+	if (!c->removed)
+		docker_want(ctx, c->id, (struct wall){ c->changed_ns });
+}
+
+void
+docker_ask_again(struct docker *d)
+{
+	if (!d->open) {
+		open_stream(d);
+		return;
+	}
+	ask_list(d);
+	container_each(d->env.containers, want_again, d);
+}
 
 bool
 docker_ready(const struct docker *d)
@@ -128,8 +145,6 @@ pump(struct docker *d)
 	struct want *w;
 	char id[65] = "";
 
-	if (d->env.ask == NULL || d->env.ask->docker_inspect == NULL)
-		return;
 	for (w = map_oldest(d->wants); w != NULL && d->in_flight < IN_FLIGHT;
 	    w = map_newer(d->wants, w)) {
 		if (w->asked_ns != 0)
@@ -139,7 +154,8 @@ pump(struct docker *d)
 		w->dirty = false;
 		d->in_flight++;
 		memcpy(id, map_key(d->wants, w), 64);
-		d->env.ask->docker_inspect(d->env.ask->ctx, id);
+		if (d->env.ask != NULL && d->env.ask->docker_inspect != NULL)
+			d->env.ask->docker_inspect(d->env.ask->ctx, id);
 	}
 }
 
@@ -149,7 +165,7 @@ docker_want(struct docker *d, const char *id, struct wall from)
 	struct want *w;
 	bool made;
 
-	if (d->env.ask == NULL || !facts_is_id(id, strnlen(id, 65)))
+	if (!facts_is_id(id, strnlen(id, 65)))
 		return;
 	w = map_get(d->wants, id);
 	if (w != NULL) {
@@ -214,10 +230,9 @@ retry_want(struct docker *d, struct want *w)
 	w->asked_ns = 0;
 }
 
-void
-docker_tick(struct docker *d, struct mono now)
+static void
+keep_asking(struct docker *d, struct mono now)
 {
-	struct want *w, *next;
 	bool stalled = d->ticked_ns != 0 && now.ns - d->ticked_ns > STALL_NS;
 
 	d->ticked_ns = now.ns;
@@ -230,6 +245,17 @@ docker_tick(struct docker *d, struct mono now)
 		ask_list(d);
 		container_tick(d->env.containers, mono_wall(d->env.clock));
 	}
+}
+
+void
+docker_tick(struct docker *d, struct mono now)
+{
+	struct want *w, *next;
+
+	/* In replay nobody is asked, but an answer is waited for as it was
+	 * live: who waits, and from when its facts count, depends on it. */
+	if (d->env.ask != NULL)
+		keep_asking(d, now);
 	for (w = map_oldest(d->wants); w != NULL; w = next) {
 		next = map_newer(d->wants, w);
 		if (w->asked_ns != 0 && now.ns - w->asked_ns > ANSWER_NS)

@@ -46,6 +46,9 @@ void docker_free(struct docker *);
  * the list and for every living container again, so that a recording that
  * begins now holds them. */
 void docker_start(struct docker *);
+/* Asks for the list and for every container that is known, so that somebody
+ * who began to listen hears what was said before. */
+void docker_ask_again(struct docker *);
 /* Every 100 ms or so. */
 void docker_tick(struct docker *, struct mono now);
 /* True while the event stream is open and a list has been seen. */

@@ -232,11 +232,19 @@ enrich_start(struct enrich *e)
 }
 
 void
+enrich_ask_again(struct enrich *e)
+{
+	process_scan(e->processes);
+	if (e->docker != NULL)
+		docker_ask_again(e->docker);
+}
+
+void
 enrich_tick(struct enrich *e, struct mono now)
 {
 	process_tick(e->processes, now);
 	flow_tick(e->flows);
-	if (e->docker != NULL && e->env.ask != NULL)
+	if (e->docker != NULL)
 		docker_tick(e->docker, now);
 }
 

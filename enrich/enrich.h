@@ -57,6 +57,8 @@ void enrich_set_agent_id(struct enrich *, const char *);
 /* Asks for the scan of /proc, Docker's list and stream. Call when the proc
  * connector is subscribed. */
 void enrich_start(struct enrich *);
+/* Asks for all of it once more, for a recording that begins now. */
+void enrich_ask_again(struct enrich *);
 /* Every 20 to 100 ms. */
 void enrich_tick(struct enrich *, struct mono now);
 /* SIGHUP: reads /etc/passwd again. */

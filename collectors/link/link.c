@@ -178,6 +178,19 @@ start(void *self, int fd)
 	return ask(l);
 }
 
+int
+link_dump(void *self)
+{
+	struct links *l = self;
+
+	if (l->fd == -1)
+		return -ENOTCONN;
+	if (l->step != DUMP_DONE)
+		return 0;	/* one runs */
+	l->step = DUMP_LINKS;
+	return ask(l);
+}
+
 static void
 announce(struct links *l, struct known_link *k)
 {

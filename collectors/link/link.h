@@ -27,6 +27,12 @@ void link_listen_address(void *self, link_address_fn, void *ctx);
  */
 int link_open(void);
 
+/*
+ * Asks the kernel for everything again; what is known stays. 0, -ENOTCONN
+ * before start, -errno.
+ */
+int link_dump(void *self);
+
 /* Most interfaces and routes remembered; more are counted and dropped. */
 #define LINK_MAX	8192
 
