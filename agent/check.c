@@ -3,6 +3,7 @@
  * place. --default and --mdoc print what the tables know.
  */
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/command.h"
@@ -13,14 +14,16 @@ static int
 check_rules(const struct settings *s, struct buf *errors, size_t *n)
 {
 	struct ledger *ledger = ledger_new();
-	struct rules *rules;
+	struct rules *rules = NULL;
+	struct conf_list paths;
+	char **room = settings_rule_paths(s, &paths);
 
-	if (ledger == NULL)
-		return -1;
-	rules = rules_load(&s->agent.rule_paths, ledger, errors);
+	if (ledger != NULL && room != NULL)
+		rules = rules_load(&paths, ledger, errors);
 	*n = rules != NULL ? rules_count(rules) : 0;
 	rules_free(rules);
 	ledger_free(ledger);
+	free(room);
 	return rules != NULL ? 0 : -1;
 }
 
@@ -55,6 +58,14 @@ check_all(const struct command_env *env)
 		    n_rules, n_outputs);
 	settings_free(s);
 	return rc == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static void
+write_mdoc(const struct conf *c, struct buf *out)
+{
+	conf_write_mdoc(c, out);
+	buf_add_str(out, ".Ss outputs\n");
+	outputs_write_mdoc(out);
 }
 
 static int
@@ -94,7 +105,7 @@ command_check(struct command_env *env, int argc, char **argv)
 		case DEFAULT:
 			return print_tables(conf_write_default);
 		case MDOC:
-			return print_tables(conf_write_mdoc);
+			return print_tables(write_mdoc);
 		case 'h':
 			command_usage(stdout, command_find("check"),
 			    "  --default          print a commented default "

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/command.h"
@@ -47,6 +48,7 @@ command_rules(struct command_env *env, int argc, char **argv)
 	};
 	struct conf_list paths;
 	struct settings *s;
+	char **room;
 	const char *verb;
 	bool json = false;
 	int c;
@@ -72,12 +74,13 @@ command_rules(struct command_env *env, int argc, char **argv)
 	s = command_settings(env);
 	if (s == NULL)
 		return EXIT_FAILED;
-	paths = s->agent.rule_paths;
+	room = settings_rule_paths(s, &paths);
 	if (optind < argc) {
 		paths.n = (size_t)(argc - optind);
 		paths.items = argv + optind;
 	}
-	c = load(&paths, verb[0] == 'l', json);
+	c = room == NULL ? EXIT_FAILED : load(&paths, verb[0] == 'l', json);
+	free(room);
 	settings_free(s);
 	return c;
 }

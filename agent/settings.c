@@ -10,6 +10,7 @@
 #define DEFAULT_FILE	TALLYMAN_SYSCONFDIR "/tallyman.yaml"
 #define DEFAULT_CONTROL	TALLYMAN_RUNDIR "/control.sock"
 #define DEFAULT_STORE	TALLYMAN_STATEDIR "/tallyman.db"
+#define OWN_RULES	TALLYMAN_SYSCONFDIR "/rules"
 
 static const char *const log_levels[] = {
 	"error", "warning", "notice", "info", "debug", NULL
@@ -28,10 +29,10 @@ static const struct conf_key agent_keys[] = {
 	    "Least important messages that are logged: error, warning, "
 	    "notice, info or debug." },
 	{ "rules", "paths", CONF_LIST, offsetof(struct agent_conf, rule_paths),
-	    "[" TALLYMAN_DATADIR "/rules/sigma, " TALLYMAN_SYSCONFDIR "/rules]", 0,
-	    0, NULL,
+	    "[" TALLYMAN_DATADIR "/rules/sigma, " OWN_RULES "]", 0, 0, NULL,
 	    "Sigma rules: files, or directories whose *.yml files are read. "
-	    "One that does not exist is skipped." },
+	    "The second of the default ones is for rules of your own and need "
+	    "not exist." },
 };
 
 static void
@@ -110,4 +111,21 @@ settings_free(struct settings *s)
 	free(s->store_path);
 	free(s->control_path);
 	free(s);
+}
+
+char **
+settings_rule_paths(const struct settings *s, struct conf_list *out)
+{
+	const struct conf_list *all = &s->agent.rule_paths;
+	char **room = calloc(all->n + 1, sizeof(*room));
+	size_t n = 0;
+
+	if (room == NULL)
+		return NULL;
+	for (size_t i = 0; i < all->n; i++)
+		if (strcmp(all->items[i], OWN_RULES) != 0 ||
+		    access(all->items[i], F_OK) == 0)
+			room[n++] = all->items[i];
+	*out = (struct conf_list){ .items = room, .n = n };
+	return room;
 }

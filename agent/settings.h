@@ -46,4 +46,11 @@ struct settings *settings_new(const char *path, const char *state_dir,
     struct buf *errors, int *rc);
 void settings_free(struct settings *);
 
+/*
+ * rules.paths as they are to be read: the directory for rules of the
+ * operator's own is left out when it does not exist. The strings are the
+ * settings', the list is the caller's to free(). NULL with errno ENOMEM.
+ */
+char **settings_rule_paths(const struct settings *, struct conf_list *out);
+
 #endif

@@ -132,31 +132,16 @@ works_fini(struct works *w)
 	memset(w, 0, sizeof(*w));
 }
 
-/* A directory for rules of the operator's own need not exist. */
-static struct conf_list
-existing_paths(const struct conf_list *all, char **room)
-{
-	struct conf_list list = { .items = room };
-
-	for (size_t i = 0; i < all->n; i++)
-		if (strcmp(all->items[i], TALLYMAN_SYSCONFDIR "/rules") != 0 ||
-		    access(all->items[i], F_OK) == 0)
-			room[list.n++] = all->items[i];
-	return list;
-}
-
 int
 works_load_rules(struct works *w, const struct settings *settings,
     struct buf *errors)
 {
-	const struct conf_list *all = &settings->agent.rule_paths;
-	char **room = calloc(all->n + 1, sizeof(*room));
 	struct conf_list paths;
+	char **room = settings_rule_paths(settings, &paths);
 	int rc = 0;
 
 	if (room == NULL)
 		return -ENOMEM;
-	paths = existing_paths(all, room);
 	if (w->rules != NULL)
 		rc = rules_reload(w->rules, &paths, errors);
 	else if ((w->rules = rules_load(&paths, w->ledger, errors)) == NULL)

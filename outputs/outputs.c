@@ -443,12 +443,12 @@ outputs_test(struct outputs *outs, const char *name, FILE *out)
 static void
 write_option(struct buf *out, const struct option_key *o)
 {
-	buf_printf(out, ".It Cm %s", o->name);
+	buf_printf(out, ".It Cm %s\n", o->name);
+	conf_write_mdoc_text(out, o->help);
 	if (o->preset == NULL)
-		buf_add_str(out, " (must be given)");
+		buf_add_str(out, "Must be given.\n");
 	else if (o->preset[0] != '\0')
-		buf_printf(out, " (default: %s)", o->preset);
-	buf_printf(out, "\n%s\n", o->help);
+		buf_printf(out, "Default:\n.Cm \"\\&%s\" .\n", o->preset);
 }
 
 void
@@ -456,7 +456,7 @@ outputs_write_mdoc(struct buf *out)
 {
 	size_t i, j;
 
-	buf_add_str(out, ".Bl -tag -width Ds\n");
+	buf_add_str(out, ".Bl -tag -width 4n\n");
 	for (i = 0; i < N_COMMON; i++)
 		write_option(out, &common_options[i]);
 	buf_add_str(out, ".El\n");
@@ -464,7 +464,7 @@ outputs_write_mdoc(struct buf *out)
 		buf_printf(out, ".Pp\nType\n.Cm %s", kinds[i]->type);
 		if (kinds[i]->alias != NULL)
 			buf_printf(out, "\nor\n.Cm %s", kinds[i]->alias);
-		buf_add_str(out, " :\n.Bl -tag -width Ds\n");
+		buf_add_str(out, " :\n.Bl -tag -width 4n\n");
 		for (j = 0; j < kinds[i]->n_options; j++)
 			write_option(out, &kinds[i]->options[j]);
 		buf_add_str(out, ".El\n");

@@ -85,5 +85,7 @@ void conf_fini(struct conf *);
 /* A commented default file, and the mdoc list for tallyman.yaml(5). */
 void conf_write_default(const struct conf *, struct buf *out);
 void conf_write_mdoc(const struct conf *, struct buf *out);
+/* Text for mdoc: a new sentence begins a new line, nothing is a macro. */
+void conf_write_mdoc_text(struct buf *, const char *text);
 
 #endif

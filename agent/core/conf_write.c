@@ -147,9 +147,8 @@ conf_write_default(const struct conf *c, struct buf *out)
 	buf_add_str(out, "outputs:\n");
 }
 
-/* Text for mdoc: a new sentence begins a new line, nothing is a macro. */
-static void
-put_mdoc_text(struct buf *out, const char *text)
+void
+conf_write_mdoc_text(struct buf *out, const char *text)
 {
 	bool line_start = true, after_stop = false;
 
@@ -196,12 +195,12 @@ put_mdoc(const struct conf_key *k, struct buf *out)
 	struct buf text;
 
 	buf_printf(out, ".It Cm %s\n", k->name);
-	put_mdoc_text(out, k->help);
+	conf_write_mdoc_text(out, k->help);
 	buf_init(&text, 0);
 	buf_add_str(&text, "Value: ");
 	conf_value_expect(k, &text);
 	buf_add_char(&text, ';');
-	put_mdoc_text(out, buf_text(&text));
+	conf_write_mdoc_text(out, buf_text(&text));
 	buf_reset(&text);
 	put_preset(k, &text);
 	buf_add_str(out, "default\n.Cm ");
