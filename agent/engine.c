@@ -681,6 +681,23 @@ open_outputs(struct engine *e)
 	return writer_start(e->writer);
 }
 
+/* What the agent sends to its consoles is not what it watches. */
+static void
+exclude_outputs(struct engine *e)
+{
+	void *packet = e->works.collectors[COLLECTORS_PACKET];
+	struct buf filter;
+
+	if (e->outputs == NULL)
+		return;
+	buf_init(&filter, 0);
+	outputs_write_filter(e->outputs, &filter);
+	if (filter.len > 0 && packet_exclude(packet, buf_text(&filter)) != 0)
+		log_warnx("own connections are captured too: %s",
+		    packet_why(packet));
+	buf_fini(&filter);
+}
+
 static int
 load_rules(struct engine *e)
 {
@@ -706,6 +723,7 @@ begin_unprivileged(struct engine *e)
 	e->enrich_ask = *ask_enrich(e->ask);
 	if ((rc = open_outputs(e)) != 0 || (rc = load_rules(e)) != 0)
 		return rc;
+	exclude_outputs(e);
 	if (e->writer != NULL)
 		enrich_set_agent_id(e->works.enrich,
 		    writer_agent_id(e->writer));

@@ -54,6 +54,7 @@ struct capture {
 	struct packet_conf	 conf;
 	pcap_t			*pcap;
 	struct promisc		*promisc;
+	char			*own;		/* the agent's connections */
 	struct wall		 drained;	/* when `before` last ran */
 	struct ledger_stage	*stage;
 	ledger_count		*short_header, *link_type;
@@ -89,6 +90,7 @@ release(void *self)
 	promisc_free(c->promisc);
 	if (c->pcap != NULL)
 		pcap_close(c->pcap);
+	free(c->own);
 	free(c);
 }
 
@@ -110,37 +112,36 @@ packet_fd(const void *self)
 
 /* "not ifindex 1 and not (a) and not (b)"; -E2BIG when it is too long. */
 static int
-build_filter(const struct capture *c, char *text, size_t size)
+build_filter(const struct capture *c, struct buf *text)
 {
-	size_t used = (size_t)snprintf(text, size, "not ifindex 1");
-
-	for (size_t i = 0; i < c->conf.exclude.n; i++) {
-		int n = snprintf(text + used, size - used, " and not (%s)",
-		    c->conf.exclude.items[i]);
-
-		if (n < 0 || (size_t)n >= size - used)
-			return -E2BIG;
-		used += (size_t)n;
-	}
-	return 0;
+	buf_add_str(text, "not ifindex 1");
+	for (size_t i = 0; i < c->conf.exclude.n; i++)
+		buf_printf(text, " and not (%s)", c->conf.exclude.items[i]);
+	if (c->own != NULL && c->own[0] != '\0')
+		buf_printf(text, " and not (%s)", c->own);
+	return buf_ok(text) ? 0 : -E2BIG;
 }
 
 static int
 set_filter(struct capture *c)
 {
 	struct bpf_program program;
-	char text[FILTER_BYTES];
-	int rc = build_filter(c, text, sizeof(text));
+	struct buf text;
+	int rc;
 
-	if (rc != 0) {
+	buf_init(&text, FILTER_BYTES);
+	rc = build_filter(c, &text);
+	if (rc != 0)
 		snprintf(c->why, sizeof(c->why), "capture.exclude is too long");
-		return rc;
-	}
-	if (pcap_compile(c->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+	else if (pcap_compile(c->pcap, &program, buf_text(&text), 1,
+	    PCAP_NETMASK_UNKNOWN) != 0) {
 		snprintf(c->why, sizeof(c->why), "capture filter: %s",
 		    pcap_geterr(c->pcap));
-		return -EINVAL;
+		rc = -EINVAL;
 	}
+	buf_fini(&text);
+	if (rc != 0)
+		return rc;
 	rc = pcap_setfilter(c->pcap, &program) == 0 ? 0 : -EIO;
 	if (rc != 0)
 		snprintf(c->why, sizeof(c->why), "capture filter: %s",
@@ -202,6 +203,19 @@ fail:
 	pcap_close(c->pcap);
 	c->pcap = NULL;
 	return rc;
+}
+
+int
+packet_exclude(void *self, const char *expression)
+{
+	struct capture *c = self;
+	char *copy = strdup(expression);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	free(c->own);
+	c->own = copy;
+	return c->pcap == NULL ? 0 : set_filter(c);
 }
 
 void

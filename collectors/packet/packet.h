@@ -40,6 +40,12 @@ extern const struct collector_ops packet_collector;
 const char *packet_why(const void *self);
 /* Descriptor to poll; -1 before start. */
 int packet_fd(const void *self);
+/*
+ * Leaves out what this pcap-filter(7) expression says as well: the agent's own
+ * connections. "" for nothing. 0, -EINVAL (packet_why says why), -ENOMEM. A
+ * filter that is changed while it captures loses what comes in between.
+ */
+int packet_exclude(void *self, const char *expression);
 /* An interface came, changed or went: promiscuous membership. */
 void packet_on_link(void *self, const struct stream_link *, bool hairpin);
 /* Sentences for status: interfaces where promiscuous mode is withheld. */
