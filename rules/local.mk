@@ -54,3 +54,5 @@ networkrulesdir = $(pkgdatadir)/rules/network
 dist_networkrules_DATA =
 auditrulesdir = $(pkgdatadir)/rules/audit
 dist_auditrules_DATA =
+
+dist_man_MANS += %D%/tallyman-rules.5
