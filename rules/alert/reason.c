@@ -138,6 +138,24 @@ add_file(struct buf *out, const struct event *e)
 	text_add_cut(out, event_str(e, FIELD_FILE_PATH), COMMAND_MAX);
 }
 
+/* What a process did other than exec: ": mount /mnt", ": ptrace sshd". */
+static void
+add_call(struct buf *out, const struct event *e)
+{
+	const char *action = event_str(e, FIELD_EVENT_ACTION);
+
+	if (action[0] == '\0' || strcmp(action, "exec") == 0)
+		return;
+	buf_printf(out, ": %s", action);
+	if (is_set(e, FIELD_TALLYMAN_TARGET_NAME)) {
+		buf_add_char(out, ' ');
+		add_name(out, e, FIELD_TALLYMAN_TARGET_NAME);
+	} else if (is_set(e, FIELD_FILE_PATH)) {
+		buf_add_char(out, ' ');
+		text_add_cut(out, event_str(e, FIELD_FILE_PATH), COMMAND_MAX);
+	}
+}
+
 static void
 add_connection(struct buf *out, const struct event *e)
 {
@@ -244,12 +262,12 @@ reason_write(struct buf *out, const struct event *e, int64_t total,
 {
 	switch (event_dataset(e)) {
 	case EVENT_PROCESS:
-		if (is_set(e, FIELD_PROCESS_COMMAND_LINE) ||
-		    is_set(e, FIELD_PROCESS_EXECUTABLE))
+		if (strcmp(event_str(e, FIELD_EVENT_ACTION), "exec") == 0)
 			add_exec(out, e);
 		else
 			add_actor(out, e);
 		add_place(out, e);
+		add_call(out, e);
 		break;
 	case EVENT_FILE:
 		add_file(out, e);
@@ -266,6 +284,8 @@ reason_write(struct buf *out, const struct event *e, int64_t total,
 		break;
 	}
 	add_target(out, target);
+	if (strcmp(event_str(e, FIELD_EVENT_OUTCOME), "failure") == 0)
+		buf_add_str(out, ", which failed");
 	add_entry(out, e);
 	add_left_host(out, e);
 }

@@ -220,6 +220,13 @@ test_reasons(void **state)
 		    "\"open\",\"process.name\":\"cat\",\"user.name\":\"www\","
 		    "\"file.path\":\"/etc/shadow\",\"container.name\":\"c\"}",
 		    "cat of www in container c: open /etc/shadow" },
+		{ "{\"event.dataset\":\"tallyman.process\",\"event.action\":"
+		    "\"mount\",\"event.outcome\":\"failure\",\"process.name\":"
+		    "\"mount\",\"process.executable\":\"/bin/mount\","
+		    "\"process.command_line\":\"mount -o bind / /mnt\","
+		    "\"user.name\":\"root\",\"file.path\":\"/mnt\","
+		    "\"container.name\":\"c\"}",
+		    "mount of root in container c: mount /mnt, which failed" },
 	};
 	struct buf out;
 	struct event *e;
@@ -326,7 +333,8 @@ test_target_in_alert(void **state)
 {
 	struct sigma_set *set = rule_set("");
 	struct event *a = make(set, "{\"event.dataset\":"
-	    "\"tallyman.process\",\"process.name\":\"scp\","
+	    "\"tallyman.process\",\"event.action\":\"exec\","
+	    "\"process.name\":\"scp\","
 	    "\"process.args\":[\"scp\",\"f\",\"m@203.0.113.9:\"],"
 	    "\"process.command_line\":\"scp f m@203.0.113.9:\","
 	    "\"user.name\":\"root\",\"container.name\":\"c\"}", "k", NULL);
