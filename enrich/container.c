@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct container_table {
 struct entry {
 	struct container	 c;
 	struct facts		*facts;
+	int64_t			 joined_ns;	/* wall; 0: learnt since */
 };
 
 static int
@@ -263,10 +265,37 @@ tell(struct container_table *t, struct entry *e, struct wall when)
 		t->changed(t->changed_ctx, &e->c);
 }
 
+/* The address that the kernel gives itself from the MAC (RFC 4291, appendix
+ * A), which Docker does not name. */
+static bool
+link_local(const char *mac, struct ipaddr *out)
+{
+	uint8_t b[16] = { 0xfe, 0x80 };
+	unsigned m[6];
+
+	if (sscanf(mac, "%2x-%2x-%2x-%2x-%2x-%2x", &m[0], &m[1], &m[2], &m[3],
+	    &m[4], &m[5]) != 6)
+		return false;
+	b[8] = (uint8_t)(m[0] ^ 2);
+	b[9] = (uint8_t)m[1];
+	b[10] = (uint8_t)m[2];
+	b[11] = 0xff;
+	b[12] = 0xfe;
+	b[13] = (uint8_t)m[3];
+	b[14] = (uint8_t)m[4];
+	b[15] = (uint8_t)m[5];
+	*out = ipaddr_v6(b);
+	return true;
+}
+
 static void
 take_network(struct container_table *t, struct entry *e,
     const struct facts_network *n, struct wall when)
 {
+	struct ipaddr local;
+
+	if (link_local(n->mac, &local))
+		address_take(t->addresses, &local, e->c.binary, when);
 	if (n->ip.family != 0)
 		address_take(t->addresses, &n->ip, e->c.binary, when);
 	if (n->ip6.family != 0)
@@ -281,6 +310,18 @@ has_ip(const struct facts *f, const struct ipaddr *ip)
 	for (i = 0; i < f->n_networks; i++)
 		if (ipaddr_equal(&f->networks[i].ip, ip) ||
 		    ipaddr_equal(&f->networks[i].ip6, ip))
+			return true;
+	return false;
+}
+
+static bool
+has_addresses(const struct facts *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_networks; i++)
+		if (f->networks[i].ip.family != 0 ||
+		    f->networks[i].ip6.family != 0)
 			return true;
 	return false;
 }
@@ -300,9 +341,18 @@ change_addresses(struct container_table *t, struct entry *e,
 		if (n->ip6.family != 0 && !has_ip(new, &n->ip6))
 			address_take(t->addresses, &n->ip6, e->c.binary, when);
 	}
+	/* Docker told of the network before it told of the start. */
+	if (e->joined_ns != 0 && e->joined_ns < when.ns)
+		when.ns = e->joined_ns;
+	if (has_addresses(new))
+		e->joined_ns = 0;
 	for (i = 0; i < new->n_networks; i++) {
 		const struct facts_network *n = &new->networks[i];
+		struct ipaddr local;
 
+		if (link_local(n->mac, &local))
+			address_give(t->addresses, &local, e->c.binary,
+			    n->name, when);
 		if (n->ip.family != 0)
 			address_give(t->addresses, &n->ip, e->c.binary,
 			    n->name, when);
@@ -475,6 +525,15 @@ container_renamed(struct container_table *t, const char *id, const char *name,
 
 	if (e != NULL && facts_rename(e->facts, name) == 0)
 		tell(t, e, when);
+}
+
+void
+container_joined(struct container_table *t, const char *id, struct wall when)
+{
+	struct entry *e = find(t, id, 64);
+
+	if (e != NULL && e->joined_ns == 0)
+		e->joined_ns = when.ns;
 }
 
 void

@@ -80,6 +80,9 @@ void container_removed(struct container_table *, const char *id,
     struct wall when);
 void container_renamed(struct container_table *, const char *id,
     const char *name, struct wall when);
+/* It joined a network: addresses that are learnt next count from then on. */
+void container_joined(struct container_table *, const char *id,
+    struct wall when);
 /* It left the network of this name: its addresses there end. */
 void container_left(struct container_table *, const char *id,
     const char *network, struct wall when);

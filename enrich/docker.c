@@ -439,8 +439,10 @@ apply_network(struct docker *d, const struct docker_event *e)
 		container_left(d->env.containers, e->container, e->name,
 		    e->when);
 		docker_want(d, e->container, e->when);
-	} else if (strcmp(e->action, "connect") == 0)
+	} else if (strcmp(e->action, "connect") == 0) {
+		container_joined(d->env.containers, e->container, e->when);
 		docker_want(d, e->container, e->when);
+	}
 }
 
 static int64_t

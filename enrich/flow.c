@@ -369,7 +369,8 @@ write_scope(struct flow_join *t, struct event *ev, const struct container *c,
 {
 	if (c != NULL)
 		event_set_cstr(ev, field, "container");
-	else if (event_has(ev, field) == EVENT_SET || ip->family == 0)
+	else if (event_has(ev, field) == EVENT_SET || ip->family == 0 ||
+	    ipaddr_is_multicast(ip))
 		return;
 	else
 		event_set_cstr(ev, field, is_host(t, ip) ? "host" : "outside");
@@ -383,7 +384,7 @@ write_direction(struct event *ev, bool from_container)
 
 	if (strcmp(from, to) == 0 && strcmp(from, "outside") != 0)
 		event_set_cstr(ev, FIELD_NETWORK_DIRECTION, "internal");
-	else if (from_container || strcmp(to, "outside") == 0)
+	else if (from_container || strcmp(to, "outside") == 0 || *to == '\0')
 		event_set_cstr(ev, FIELD_NETWORK_DIRECTION, "egress");
 	else
 		event_set_cstr(ev, FIELD_NETWORK_DIRECTION, "ingress");

@@ -103,6 +103,9 @@ reads_inspect(void **state)
 	assert_ptr_equal(find_ip(b, "fd77::2", STARTED + MONO_S, &network), c);
 	assert_string_equal(network, "front");
 	assert_null(find_ip(b, "10.77.0.3", STARTED + MONO_S, NULL));
+	/* What the kernel makes of 02:42:0a:4d:00:02. */
+	assert_ptr_equal(find_ip(b, "fe80::42:aff:fe4d:2", STARTED + MONO_S,
+	    NULL), c);
 	assert_ptr_equal(find(b, "e63073b2f1dd"), c);
 	assert_null(find(b, "e63073b2f1d"));
 	bench_free(b);
@@ -410,6 +413,34 @@ addresses_move(void **state)
 	bench_free(b);
 }
 
+/* A restart: the network comes before the start, and the first packet may
+ * too; another had the address a moment before. */
+static void
+address_counts_from_the_network_on(void **state)
+{
+	struct bench *b = bench_new(true);
+	const char *a = BENCH_ID_A, *w = BENCH_ID_B;
+
+	(void)state;
+	event(b, "container", "create", w, "\"name\":\"w\"", 0);
+	event(b, "network", "connect", "n",
+	    "\"name\":\"n\",\"container\":\"" BENCH_ID_B "\"", 1 * MONO_S);
+	answer(b, w, "w", "10.0.0.2");
+	answer(b, w, "w", "10.0.0.2");
+	event(b, "container", "die", w, "\"exitCode\":\"0\"", 10 * MONO_S);
+	event(b, "container", "create", a, "\"name\":\"a\"",
+	    10 * MONO_S + 1);
+	event(b, "network", "connect", "n",
+	    "\"name\":\"n\",\"container\":\"" BENCH_ID_A "\"",
+	    10 * MONO_S + 100 * MONO_MS);
+	event(b, "container", "start", a, "\"name\":\"a\"",
+	    10 * MONO_S + 600 * MONO_MS);
+	answer(b, a, "a", "10.0.0.2");
+	assert_string_equal(find_ip(b, "10.0.0.2", AT(10.05), NULL)->id, w);
+	assert_string_equal(find_ip(b, "10.0.0.2", AT(10.3), NULL)->id, a);
+	bench_free(b);
+}
+
 static void
 counts_what_it_cannot_read(void **state)
 {
@@ -487,6 +518,7 @@ main(void)
 		cmocka_unit_test(unanswered_inspects_are_asked_again),
 		cmocka_unit_test(late_inspect_does_not_raise_the_dead),
 		cmocka_unit_test(addresses_move),
+		cmocka_unit_test(address_counts_from_the_network_on),
 		cmocka_unit_test(counts_what_it_cannot_read),
 		cmocka_unit_test(writes_one_document_each),
 	};
