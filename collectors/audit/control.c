@@ -21,6 +21,9 @@
 #include "lib/log.h"
 
 #define HEAR_MS		500
+/* The kernel's own threads stay in the initial network namespace; pid 1 need
+ * not, and may have rights that keep us from looking. */
+#define KTHREADD_NETNS	"/proc/2/ns/net"
 
 struct audit_control {
 	struct audit_control_options	 options;
@@ -296,15 +299,14 @@ struct opener {
 	int			 fd;
 };
 
-/* Also when it cannot be told, because pid 1 has rights that we lack: then
- * hears_anything decides. */
+/* Also when it cannot be told: then hears_anything decides. */
 static bool
 is_initial_netns(void)
 {
 	struct stat mine, first;
 
 	return stat("/proc/thread-self/ns/net", &mine) != 0 ||
-	    stat("/proc/1/ns/net", &first) != 0 ||
+	    stat(KTHREADD_NETNS, &first) != 0 ||
 	    (mine.st_ino == first.st_ino && mine.st_dev == first.st_dev);
 }
 
@@ -324,7 +326,7 @@ static void *
 open_in_initial_netns(void *arg)
 {
 	struct opener *o = arg;
-	int ns = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+	int ns = open(KTHREADD_NETNS, O_RDONLY | O_CLOEXEC);
 
 	if (ns < 0 || setns(ns, CLONE_NEWNET) != 0)
 		o->fd = -errno;
@@ -478,9 +480,6 @@ install(struct audit_control *c, struct audit_report *report)
 	error = delete_ours(c->fd, &scratch, &report->swept);
 	if (error != 0)
 		return error;
-	if (report->swept > 0)
-		log_notice("%u rules of an earlier run taken away",
-		    report->swept);
 	/* First, or the agent would audit its own work. */
 	for (size_t i = 0; i < c->n_pids; i++) {
 		error = add_own(c, c->pids[i]);
