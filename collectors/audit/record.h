@@ -169,27 +169,4 @@ int audit_record_take(struct audit_parts *, uint32_t type, struct cursor *);
 int audit_record_line(struct cursor *, const char **node, size_t *node_len,
     uint32_t *type);
 
-/* The socket address of a SOCKADDR record, decoded. */
-enum audit_family {
-	AUDIT_FAMILY_NONE, AUDIT_FAMILY_UNIX, AUDIT_FAMILY_INET,
-	AUDIT_FAMILY_INET6, AUDIT_FAMILY_NETLINK, AUDIT_FAMILY_PACKET,
-	AUDIT_FAMILY_OTHER
-};
-struct audit_address {
-	enum audit_family	family;
-	uint16_t		number;		/* AF_ */
-	uint8_t			ip[16];		/* INET 4 bytes, INET6 16 */
-	uint16_t		port;		/* host order */
-	uint32_t		scope;		/* INET6 */
-	uint32_t		ifindex;	/* PACKET */
-	uint16_t		protocol;	/* PACKET: ethertype */
-	uint32_t		portid;		/* NETLINK */
-	const uint8_t		*path;		/* UNIX, lent, no NUL counted */
-	size_t			path_len;	/* 0: unnamed */
-	bool			abstract;	/* path without its first NUL */
-};
-/* 0, or -EBADMSG when it is too short for its family. */
-int audit_record_address(const uint8_t *saddr, size_t len,
-    struct audit_address *);
-
 #endif

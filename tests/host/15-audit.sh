@@ -31,9 +31,11 @@ audit_state() {
 	auditctl -l
 }
 
-# The points of the program, under one name each.
+# The points of the program, under one name each. $in: a command to run it by.
+in=
 run_live() {
-	timeout -k 10 200 "$live" "$@" >"$tmp/live.out" 2>&1
+	# shellcheck disable=SC2086 # several words
+	timeout -k 10 200 $in "$live" "$@" >"$tmp/live.out" 2>&1
 	echo "# exit $?" >>"$tmp/live.out"
 	while IFS= read -r line; do
 		case $line in
@@ -58,6 +60,26 @@ for mode in unicast multicast; do
 	is "$mode: nobody is registered" \
 	    "$(auditctl -s | sed -n 's/^pid //p')" 0
 done
+
+# From another network namespace: the agent of a test, or of a container.
+if command -v ip >/dev/null; then
+	netns=tallyman-audit-$$
+	at_exit() {
+		ip netns delete "$netns" 2>/dev/null
+	}
+	ip netns add "$netns"
+	ip -n "$netns" link set lo up
+	for mode in unicast multicast; do
+		ended=no
+		in="ip netns exec $netns"
+		run_live "$mode"
+		in=
+		is "$mode in another network: it ran to its end" "$ended" yes
+		audit_state >"$tmp/after"
+		ok "$mode in another network: rules and values are as before" \
+		    diff -u "$tmp/before" "$tmp/after"
+	done
+fi
 
 # Killed in the middle (with its child, which holds the socket too), the next
 # run sweeps and gives back what was found by the first.

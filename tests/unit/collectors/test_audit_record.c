@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "collectors/audit/address.h"
 #include "collectors/audit/record.h"
 
 static int
@@ -453,41 +454,41 @@ reads_addresses(void **state)
 	(void)state;
 	inet_pton(AF_INET, "192.0.2.17", &in.sin_addr);
 	inet_pton(AF_INET6, "fe80::1:2", &in6.sin6_addr);
-	assert_int_equal(audit_record_address((uint8_t *)&in, sizeof(in), &a),
+	assert_int_equal(audit_address_read((uint8_t *)&in, sizeof(in), &a),
 	    0);
 	assert_int_equal(a.family, AUDIT_FAMILY_INET);
 	assert_int_equal(a.port, 8443);
 	assert_memory_equal(a.ip, &in.sin_addr, 4);
 	for (size_t n = 0; n < 8; n++)
-		assert_int_equal(audit_record_address((uint8_t *)&in, n, &a),
+		assert_int_equal(audit_address_read((uint8_t *)&in, n, &a),
 		    -EBADMSG);
-	assert_int_equal(audit_record_address((uint8_t *)&in, 8, &a), 0);
+	assert_int_equal(audit_address_read((uint8_t *)&in, 8, &a), 0);
 
-	assert_int_equal(audit_record_address((uint8_t *)&in6, sizeof(in6),
+	assert_int_equal(audit_address_read((uint8_t *)&in6, sizeof(in6),
 	    &a), 0);
 	assert_int_equal(a.family, AUDIT_FAMILY_INET6);
 	assert_int_equal(a.port, 53);
 	assert_int_equal(a.scope, 7);
 	assert_memory_equal(a.ip, &in6.sin6_addr, 16);
-	assert_int_equal(audit_record_address((uint8_t *)&in6, 24, &a), 0);
+	assert_int_equal(audit_address_read((uint8_t *)&in6, 24, &a), 0);
 	assert_int_equal(a.scope, 0);
-	assert_int_equal(audit_record_address((uint8_t *)&in6, 23, &a),
+	assert_int_equal(audit_address_read((uint8_t *)&in6, 23, &a),
 	    -EBADMSG);
 
 	memcpy(un.sun_path, "/run/x.sock", 12);
-	assert_int_equal(audit_record_address((uint8_t *)&un, sizeof(un), &a),
+	assert_int_equal(audit_address_read((uint8_t *)&un, sizeof(un), &a),
 	    0);
 	assert_int_equal(a.family, AUDIT_FAMILY_UNIX);
 	assert_int_equal(a.path_len, 11);
 	assert_memory_equal(a.path, "/run/x.sock", 11);
 	assert_false(a.abstract);
 	/* Without its NUL, and unnamed. */
-	assert_int_equal(audit_record_address((uint8_t *)&un, 2 + 11, &a), 0);
+	assert_int_equal(audit_address_read((uint8_t *)&un, 2 + 11, &a), 0);
 	assert_int_equal(a.path_len, 11);
-	assert_int_equal(audit_record_address((uint8_t *)&un, 2, &a), 0);
+	assert_int_equal(audit_address_read((uint8_t *)&un, 2, &a), 0);
 	assert_int_equal(a.path_len, 0);
 	memcpy(un.sun_path, "\0abs\0x", 6);
-	assert_int_equal(audit_record_address((uint8_t *)&un, 2 + 6, &a), 0);
+	assert_int_equal(audit_address_read((uint8_t *)&un, 2 + 6, &a), 0);
 	assert_true(a.abstract);
 	assert_int_equal(a.path_len, 5);
 	assert_memory_equal(a.path, "abs\0x", 5);
@@ -499,25 +500,25 @@ reads_short_addresses(void **state)
 	struct audit_address a;
 
 	(void)state;
-	assert_int_equal(audit_record_address((const uint8_t *)"\x10\0\0\0"
+	assert_int_equal(audit_address_read((const uint8_t *)"\x10\0\0\0"
 	    "\x2a\0\0\0\0\0\0\0", 12, &a), 0);
 	assert_int_equal(a.family, AUDIT_FAMILY_NETLINK);
 	assert_int_equal(a.portid, 42);
-	assert_int_equal(audit_record_address((const uint8_t *)"\x11\0\0\x03"
+	assert_int_equal(audit_address_read((const uint8_t *)"\x11\0\0\x03"
 	    "\x05\0\0\0", 8, &a), 0);
 	assert_int_equal(a.family, AUDIT_FAMILY_PACKET);
 	assert_int_equal(a.protocol, 3);
 	assert_int_equal(a.ifindex, 5);
-	assert_int_equal(audit_record_address((const uint8_t *)"\0\0", 2, &a),
+	assert_int_equal(audit_address_read((const uint8_t *)"\0\0", 2, &a),
 	    0);
 	assert_int_equal(a.family, AUDIT_FAMILY_NONE);
-	assert_int_equal(audit_record_address((const uint8_t *)"\x28\0", 2,
+	assert_int_equal(audit_address_read((const uint8_t *)"\x28\0", 2,
 	    &a), 0);
 	assert_int_equal(a.family, AUDIT_FAMILY_OTHER);
 	assert_int_equal(a.number, 40);
-	assert_int_equal(audit_record_address((const uint8_t *)"\x02", 1, &a),
+	assert_int_equal(audit_address_read((const uint8_t *)"\x02", 1, &a),
 	    -EBADMSG);
-	assert_int_equal(audit_record_address(NULL, 0, &a), -EBADMSG);
+	assert_int_equal(audit_address_read(NULL, 0, &a), -EBADMSG);
 }
 
 int
