@@ -897,6 +897,142 @@ test_udp_spray(void **state)
 	flood(IPPROTO_UDP, 100000);
 }
 
+/* Far from the window: no payload; twice in a row: the ranges begin there. */
+static void
+test_out_of_window(void **state)
+{
+	struct world w;
+	struct snat path;
+	struct pkt p;
+
+	(void)state;
+	world_init(&w, NULL);
+	path = start_snat(&w, 40000);
+	p = tcp_syn(40000, 99);
+	world_walk(&w, &p, path.there, 3);
+	p = tcp_out(40000, 100, 1000);
+	world_walk(&w, &p, path.there, 3);
+	p = tcp_out(40000, 0x80000000, 500);		/* forged */
+	world_walk(&w, &p, path.there, 1);
+	p = tcp_out(40000, 1100, 1000);
+	world_walk(&w, &p, path.there, 3);
+	assert_int_equal(world_noted(&w, "stream.flow", "out_of_window"), 0);
+	world_pass(&w, 20 * MONO_MS);
+	assert_int_equal(world_noted(&w, "stream.flow", "out_of_window"), 1);
+	/* More than a GiB was missed: the capture stood still. */
+	p = tcp_out(40000, 0x60000000, 1000);
+	world_walk(&w, &p, path.there, 1);		/* not yet believed */
+	p.seq += 1000;
+	world_walk(&w, &p, path.there, 3);
+	p.seq += 1000;
+	world_walk(&w, &p, path.there, 3);
+	p.seq -= 1000;
+	world_walk(&w, &p, path.there, 3);		/* sent again */
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	assert_int_equal(event_num(world_final(&w, 0),
+	    FIELD_TALLYMAN_FLOW_PAYLOAD_SENT), 4000);
+	assert_int_equal(again_of(world_final(&w, 0)), 1000);
+	world_fini(&w);
+}
+
+/* A reset that no receiver would take does not end the flow. */
+static void
+test_forged_reset(void **state)
+{
+	struct world w;
+	struct snat path;
+	struct pkt p;
+
+	(void)state;
+	world_init(&w, NULL);
+	path = start_snat(&w, 40000);
+	p = tcp_syn(40000, 99);
+	world_walk(&w, &p, path.there, 3);
+	p = tcp_out(40000, 0x40000000, 0);
+	p.flags = RST;
+	world_walk(&w, &p, path.there, 3);
+	world_pass(&w, 10 * MONO_S);
+	assert_int_equal(world_finals(&w), 0);
+	/* One that fits does, but what comes after it still counts. */
+	p = tcp_out(40000, 100, 0);
+	p.flags = RST;
+	world_walk(&w, &p, path.there, 3);
+	world_pass(&w, MONO_S);
+	assert_int_equal(world_finals(&w), 1);
+	p = tcp_out(40000, 100, 700);
+	world_walk(&w, &p, path.there, 3);
+	world_pass(&w, 10 * MONO_S);
+	assert_int_equal(world_finals(&w), 2);
+	check_counts(world_final(&w, 1), 4, 4 * 40 + 700, 700, 0, 0, 0);
+	assert_int_equal(event_num(world_final(&w, 1),
+	    FIELD_TALLYMAN_FLOW_DELTA_PAYLOAD_SENT), 700);
+	check_text(world_final(&w, 1), FIELD_TALLYMAN_FLOW_ID,
+	    event_str(world_final(&w, 0), FIELD_TALLYMAN_FLOW_ID));
+	world_end(&w);
+	world_fini(&w);
+}
+
+/* A multicast on a bridge with more ports than a flow has points. */
+static void
+test_many_points(void **state)
+{
+	struct pkt p = { .from = C1, .to = "224.0.0.251", .sport = 5353,
+	    .dport = 5353, .proto = IPPROTO_UDP, .payload = 60 };
+	struct world w;
+	unsigned i, port;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (i = 0; i < 30; i++) {
+		p.fill = i;
+		world_see(&w, &p, V1, STREAM_SEEN_MULTICAST);
+		for (port = 0; port < 14; port++)
+			world_see(&w, &p, 100 + port, OUT);
+		world_see(&w, &p, DOCKER0, STREAM_SEEN_MULTICAST);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 30, 30 * 88, 30 * 60, 0, 0, 0);
+	assert_int_equal(event_num(world_final(&w, 0),
+	    FIELD_TALLYMAN_FLOW_COPIES_DROPPED), 30 * 15);
+	world_fini(&w);
+}
+
+/* More points than stand in the flow itself, with everything TCP does. */
+static void
+test_five_points(void **state)
+{
+	static const struct step path[] = { { .ifindex = V1, .seen = PORT },
+	    { .ifindex = DOCKER0, .seen = IN }, { .ifindex = 50, .seen = OUT },
+	    { .ifindex = 51, .seen = OUT }, { .ifindex = ETH0, .seen = OUT } };
+	struct world w;
+	struct pkt p;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	p = tcp_syn(40000, 99);
+	world_walk(&w, &p, path, 5);
+	for (i = 0; i < 100; i++) {
+		p = tcp_out(40000, 100 + i * 200, 200);
+		if (i % 10 == 4)		/* lost between the points */
+			world_walk(&w, &p, path, 2);
+		else
+			world_walk(&w, &p, path, 5);
+	}
+	for (i = 4; i < 100; i += 10) {
+		p = tcp_out(40000, 100 + i * 200, 200);
+		world_walk(&w, &p, path, 5);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 111, 111 * 40 + 110 * 200, 20000, 0,
+	    0, 0);
+	assert_int_equal(again_of(world_final(&w, 0)), 2000);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -924,6 +1060,10 @@ main(void)
 		cmocka_unit_test(test_sequence_wrap),
 		cmocka_unit_test(test_slow_queue),
 		cmocka_unit_test(test_stamps_run_backwards),
+		cmocka_unit_test(test_out_of_window),
+		cmocka_unit_test(test_forged_reset),
+		cmocka_unit_test(test_many_points),
+		cmocka_unit_test(test_five_points),
 		cmocka_unit_test(test_syn_flood),
 		cmocka_unit_test(test_udp_spray),
 	};
