@@ -349,11 +349,9 @@ count_identity(const struct hash_key *secret, const struct flow *f,
 	struct {
 		uint32_t	serial;
 		uint32_t	len;
-		uint16_t	ip_id;
+		uint16_t	ip_id, icmp_seq;
 		uint8_t		side, icmp_type, icmp_code, tail_len;
-		uint16_t	icmp_seq;
-		uint32_t	flow_label;
-		uint64_t	inner;
+		uint64_t	inner;		/* or the flow label */
 		uint8_t		head[HEAD_BYTES], tail[TAIL_BYTES];
 	} in;
 	size_t n = d->captured < HEAD_BYTES ? d->captured : HEAD_BYTES;
@@ -366,8 +364,7 @@ count_identity(const struct hash_key *secret, const struct flow *f,
 	in.icmp_type = d->icmp_type;
 	in.icmp_code = d->icmp_code;
 	in.icmp_seq = d->icmp_seq;
-	in.flow_label = d->flow_label;
-	in.inner = inner;
+	in.inner = inner + d->flow_label;
 	/* An error's body holds addresses that NAT changes. */
 	if (!d->inner) {
 		memcpy(in.head, d->payload, n);

@@ -103,7 +103,7 @@ flow_find(const struct flow_table *t, const struct key *key, uint64_t hash)
 
 	for (at = slots_first(&t->slots, hash, &w); at != SLOTS_NONE;
 	    at = slots_next(&t->slots, &w))
-		if (memcmp(&t->flows[at].key, key, sizeof(*key)) == 0)
+		if (key_equal(&t->flows[at].key, key))
 			return at + 1;
 	return FLOW_NONE;
 }

@@ -29,12 +29,25 @@ struct key_end {
 	uint16_t	port;
 };
 
+/* Any order will do, as long as it is the same for both directions. */
+static inline int
+key_order(const struct key_end *a, const struct key_end *b, uint8_t family)
+{
+	uint32_t x, y;
+
+	if (family != 4)
+		return memcmp(a->ip, b->ip, 16);
+	memcpy(&x, a->ip, 4);
+	memcpy(&y, b->ip, 4);
+	return (x > y) - (x < y);
+}
+
 /* Fills the key and returns the side (0 or 1) where the source stands. */
 static inline unsigned
 key_make(struct key *key, const struct key_end *source,
     const struct key_end *destination, uint8_t family, uint8_t proto)
 {
-	int order = memcmp(source->ip, destination->ip, family == 4 ? 4 : 16);
+	int order = key_order(source, destination, family);
 	unsigned side = order > 0 ||
 	    (order == 0 && source->port > destination->port);
 
@@ -64,11 +77,24 @@ key_hash(const struct hash_key *secret, const struct key *key)
 	return hash_64(secret, small, sizeof(small));
 }
 
-/* Equal but for the zone. */
+/* Equal but for the zone. In words, since this is asked for every packet. */
 static inline bool
 key_same(const struct key *a, const struct key *b)
 {
-	return memcmp(a, b, offsetof(struct key, zone)) == 0;
+	uint64_t x[4], y[4];
+
+	memcpy(x, a->ip, sizeof(x));
+	memcpy(y, b->ip, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) |
+	    (x[3] ^ y[3])) == 0 && a->port[0] == b->port[0] &&
+	    a->port[1] == b->port[1] && a->proto == b->proto &&
+	    a->family == b->family;
+}
+
+static inline bool
+key_equal(const struct key *a, const struct key *b)
+{
+	return key_same(a, b) && a->zone == b->zone;
 }
 
 static inline struct ipaddr

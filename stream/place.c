@@ -1,7 +1,6 @@
 #include "stream/place.h"
 
 #include <netinet/in.h>
-#include <string.h>
 
 #include "stream/count.h"
 #include "stream/life.h"
@@ -80,8 +79,7 @@ static uint32_t
 flow_of(const struct tracker *t, const struct nat_conn *c)
 {
 	if (c->flow == FLOW_NONE ||
-	    memcmp(&flow_get(t->flows, c->flow)->key, &c->original,
-	    sizeof(c->original)) != 0)
+	    !key_equal(&flow_get(t->flows, c->flow)->key, &c->original))
 		return FLOW_NONE;
 	return c->flow;
 }

@@ -1,7 +1,5 @@
 #include "stream/tracker.h"
 
-#include <string.h>
-
 const struct nat_conn *
 tracker_conn(const struct tracker *t, const struct flow *f)
 {
@@ -11,6 +9,5 @@ tracker_conn(const struct tracker *t, const struct flow *f)
 		return NULL;
 	c = nat_conn(t->nat, f->conn);
 	/* The slot may have been evicted and given to another. */
-	return c->live && memcmp(&c->original, &f->key, sizeof(f->key)) == 0 ?
-	    c : NULL;
+	return c->live && key_equal(&c->original, &f->key) ? c : NULL;
 }
