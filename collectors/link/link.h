@@ -1,7 +1,8 @@
 /*
  * link: interfaces, addresses and default routes of the network namespace,
  * from rtnetlink(7). Feeds stream (names, masters, peers, which interface
- * leads out) and tells one listener (promiscuous mode), and another of the host's addresses.
+ * leads out) and tells one listener (promiscuous mode), and another of the
+ * host's addresses.
  *
  * Place: beside the packet path; capture does not wait for it.
  * Source: rtnetlink(7), linux/if_link.h, linux/rtnetlink.h.

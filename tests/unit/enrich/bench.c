@@ -5,7 +5,8 @@
 #include "tests/unit/enrich/bench.h"
 
 #define TASKS "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/"
-#define MERGED "/var/lib/docker/overlay2/46e72529a467dfe3393bdea9f3fd70ab51b2dad8ec4dff8d07515a4a6de4904a/merged"
+#define MERGED "/var/lib/docker/overlay2/" \
+    "46e72529a467dfe3393bdea9f3fd70ab51b2dad8ec4dff8d07515a4a6de4904a/merged"
 
 static bool
 keep(void *self, const struct event *ev)
