@@ -46,6 +46,9 @@ TEST_EXTENSIONS = .sh
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
+# A test that hangs is a failed test, with time to clean up after itself.
+LOG_COMPILER = timeout -k 60 600
+SH_LOG_COMPILER = timeout -k 60 1200
 
 # Absolute, because a test changes its directory as it likes.
 AM_TESTS_ENVIRONMENT = \
