@@ -1,1 +1,3 @@
-# One line per test: sh_tests += %D%/x.sh
+# Recorded bundles and what they give; record.sh makes new ones.
+sh_tests += %D%/replay.sh
+EXTRA_DIST += %D%/bundles %D%/record.sh %D%/prune.py
