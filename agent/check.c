@@ -98,14 +98,17 @@ command_check(struct command_env *env, int argc, char **argv)
 		{ "mdoc", no_argument, NULL, MDOC },
 		COMMAND_LONGS
 	};
+	void (*tables)(const struct conf *, struct buf *) = NULL;
 	int c;
 
 	while ((c = command_getopt(env, argc, argv, "c:h", longs)) != -1) {
 		switch (c) {
 		case DEFAULT:
-			return print_tables(conf_write_default);
+			tables = conf_write_default;
+			break;
 		case MDOC:
-			return print_tables(write_mdoc);
+			tables = write_mdoc;
+			break;
 		case 'h':
 			command_usage(stdout, command_find("check"),
 			    "  --default          print a commented default "
@@ -117,5 +120,7 @@ command_check(struct command_env *env, int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	return check_all(env);
+	if (!command_ends(argc, argv))
+		return EXIT_USAGE;
+	return tables != NULL ? print_tables(tables) : check_all(env);
 }

@@ -52,6 +52,9 @@ const struct command *command_find(const char *name);
 struct option;
 int command_getopt(struct command_env *, int argc, char **argv,
     const char *shorts, const struct option *longs);
+/* True when no argument is left; else says which and returns false: return
+ * EXIT_USAGE. */
+bool command_ends(int argc, char **argv);
 /* The two rows that every table of long options ends with. */
 #define COMMAND_CONFIG		'c'
 #define COMMAND_STATE_DIR	0x100

@@ -263,6 +263,8 @@ command_doctor(struct command_env *env, int argc, char **argv)
 		command_usage(stdout, command_find("doctor"), "");
 		return EXIT_OK;
 	}
+	if (!command_ends(argc, argv))
+		return EXIT_USAGE;
 	settings = command_settings(env);
 	if (settings == NULL)
 		return EXIT_FAILED;

@@ -78,17 +78,35 @@ int
 command_getopt(struct command_env *env, int argc, char **argv,
     const char *shorts, const struct option *longs)
 {
+	bool sub = command_find(argv[0]) != NULL;
+	char *word = argv[0], name[32];
 	int c;
 
-	for (;;) {
+	/* getopt begins what it says with argv[0]. */
+	snprintf(name, sizeof(name), "tallyman%s%s", sub ? " " : "",
+	    sub ? word : "");
+	do {
+		argv[0] = name;
 		c = getopt_long(argc, argv, shorts, longs, NULL);
+		argv[0] = word;
 		if (c == COMMAND_CONFIG)
 			env->config = optarg;
 		else if (c == COMMAND_STATE_DIR)
 			env->state_dir = optarg;
-		else
-			return c;
-	}
+	} while (c == COMMAND_CONFIG || c == COMMAND_STATE_DIR);
+	if (c == '?')
+		fprintf(stderr, "see %s --help\n", name);
+	return c;
+}
+
+bool
+command_ends(int argc, char **argv)
+{
+	if (optind >= argc)
+		return true;
+	fprintf(stderr, "tallyman %s: unexpected argument \"%s\"\n"
+	    "see tallyman %s --help\n", argv[0], argv[optind], argv[0]);
+	return false;
 }
 
 struct settings *
@@ -130,7 +148,6 @@ main(int argc, char **argv)
 			printf("%s\n", PACKAGE_STRING);
 			return EXIT_OK;
 		default:
-			usage(stderr);
 			return EXIT_USAGE;
 		}
 	}

@@ -2,6 +2,7 @@
  * `tallyman events`, `alerts`, `flows` and `containers`: the store, read
  * while the daemon writes it. `tallyman output`: its spool.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,12 @@ test_outputs(const struct settings *s, const char *name)
 	if (outputs == NULL)
 		return EXIT_FAILED;
 	refused = outputs_test(outputs, name, stdout);
+	if (refused == -ENOENT)
+		fprintf(stderr, "tallyman output test: no output is called "
+		    "\"%s\"\n", name);
+	else if (outputs_count(outputs) == 0)
+		fprintf(stderr, "tallyman output test: no outputs are "
+		    "configured; what is found stays in the store\n");
 	outputs_free(outputs);
 	return refused == 0 ? EXIT_OK : EXIT_FAILED;
 }
@@ -107,13 +114,21 @@ command_output(struct command_env *env, int argc, char **argv)
 	int status;
 
 	argc = take_globals(env, argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0)) {
 		command_usage(stdout, command_find("output"), output_help);
 		return EXIT_OK;
 	}
 	if (argc < 2 || (strcmp(argv[1], "test") != 0 &&
 	    strcmp(argv[1], "dead") != 0)) {
-		fprintf(stderr, "tallyman output: expected test or dead\n");
+		fprintf(stderr, "tallyman output: expected test or dead\n"
+		    "see tallyman output --help\n");
+		return EXIT_USAGE;
+	}
+	if (argv[1][0] == 't' && (argc > 3 ||
+	    (argc == 3 && argv[2][0] == '-'))) {
+		fprintf(stderr, "tallyman output test: unexpected argument "
+		    "\"%s\"\n", argv[argc - 1]);
 		return EXIT_USAGE;
 	}
 	settings = command_settings(env);

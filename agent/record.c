@@ -155,8 +155,11 @@ command_record(struct command_env *env, int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (directory == NULL || optind != argc) {
-		fprintf(stderr, "tallyman record: expected -o DIR\n");
+	if (!command_ends(argc, argv))
+		return EXIT_USAGE;
+	if (directory == NULL) {
+		fprintf(stderr, "tallyman record: expected -o DIR\n"
+		    "see tallyman record --help\n");
 		return EXIT_USAGE;
 	}
 	return record(env, directory, seconds);

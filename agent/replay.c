@@ -111,7 +111,7 @@ replay_all(struct replay *r)
 	if (r->clock.wall.ns != 0)
 		drive(r, (struct wall){ r->clock.wall.ns + 3 * MONO_S });
 	works_finish(&r->works);
-	return rc < 0 ? rc : -r->error;
+	return rc;
 }
 
 static int
@@ -177,14 +177,17 @@ replay(const struct command_env *env, const struct replay_options *options,
 		rc = replay_all(r);
 	if (options->ledger)
 		write_ledger(r);
-	if (fflush(r->out) != 0 && rc == 0)
-		rc = -errno;
+	if (fflush(r->out) != 0 && r->error == 0)
+		r->error = errno;
 	if (r->out != stdout)
 		fclose(r->out);
 	works_fini(&r->works);
 	buf_fini(&r->line);
-	if (rc == -EPIPE)	/* a reader that saw enough */
-		rc = 0;
+	if (r->error != 0) {
+		rc = -r->error;
+		fprintf(stderr, "tallyman: %s: %s\n", options->out != NULL ?
+		    options->out : "standard output", strerror(r->error));
+	}
 out:
 	settings_free(settings);
 	free(r);
@@ -242,16 +245,18 @@ command_replay(struct command_env *env, int argc, char **argv)
 		} else
 			goto out;
 	}
-	if (rc == 0 && optind < argc && !any) {
+	if (rc == 0 && !any && optind + 1 == argc) {
 		any = true;
 		rc = sources_add_bundle(sources, argv[optind++], &why);
 	}
 	if (rc != 0) {
 		fputs(buf_text(&why), stderr);
 		status = EXIT_FAILED;
-	} else if (!any || optind != argc)
-		fprintf(stderr, "tallyman replay: expected a bundle, or --pcap "
-		    "and the like\n");
+	} else if (any && !command_ends(argc, argv))
+		status = EXIT_USAGE;
+	else if (!any)
+		fprintf(stderr, "tallyman replay: expected one bundle, or "
+		    "--pcap and the like\nsee tallyman replay --help\n");
 	else
 		status = replay(env, &options, sources);
 out:

@@ -71,6 +71,8 @@ command_rules(struct command_env *env, int argc, char **argv)
 		    "check\n", verb);
 		return EXIT_USAGE;
 	}
+	if (verb[0] == 'l' && !command_ends(argc, argv))
+		return EXIT_USAGE;
 	s = command_settings(env);
 	if (s == NULL)
 		return EXIT_FAILED;

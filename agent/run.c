@@ -118,10 +118,7 @@ command_run(struct command_env *env, int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind != argc) {
-		fprintf(stderr, "tallyman run: unexpected argument \"%s\"\n",
-		    argv[optind]);
+	if (!command_ends(argc, argv))
 		return EXIT_USAGE;
-	}
 	return engine ? run_engine(env, &options) : run_daemon(env, &options);
 }

@@ -80,7 +80,11 @@ open_source(struct source *s, struct buf *why)
 		s->pcap = pcap_open_offline_with_tstamp_precision(s->path,
 		    PCAP_TSTAMP_PRECISION_NANO, err);
 		if (s->pcap == NULL) {
-			buf_printf(why, "%s\n", err);
+			bool said = strncmp(err, s->path,
+			    strlen(s->path)) == 0;
+
+			buf_printf(why, "%s%s%s\n", said ? "" : s->path,
+			    said ? "" : ": ", err);
 			return -EINVAL;
 		}
 		return 0;

@@ -89,7 +89,8 @@ show(const char *path, bool json)
 		buf_fini(&answer);
 		if (rc == -ENOENT || rc == -ECONNREFUSED) {
 			fprintf(stderr, "tallyman: not running: nobody answers "
-			    "on %s\n", path);
+			    "on %s; start it with \"systemctl start tallyman\" "
+			    "or \"tallyman run\"\n", path);
 			return EXIT_NOT_RUNNING;
 		}
 		fprintf(stderr, "tallyman: %s: %s%s\n", path, strerror(-rc),
@@ -131,6 +132,8 @@ command_status(struct command_env *env, int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	if (!command_ends(argc, argv))
+		return EXIT_USAGE;
 	settings = command_settings(env);
 	if (settings == NULL)
 		return EXIT_FAILED;

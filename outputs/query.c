@@ -108,6 +108,8 @@ help(const struct subject *s, FILE *out)
 	    "                   terminal %d)\n"
 	    "  -f, --follow     go on with what comes\n"
 	    "  --json           one ECS document a line, as it was stored\n"
+	    "  -c, --config F   configuration\n"
+	    "  --state-dir DIR  where the store is\n"
 	    "  -h, --help       this text\n\n"
 	    "exit: 0 shown, 1 the store cannot be read through, 3 there is "
 	    "no store or no\nright to read it, 64 wrong usage\n", TTY_LIMIT);

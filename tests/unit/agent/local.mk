@@ -2,3 +2,4 @@
 unit_tests += %D%/test_wire
 unit_tests += %D%/test_bundle
 unit_tests += %D%/test_control
+sh_tests += %D%/commands.sh
