@@ -13,7 +13,7 @@
 struct client {
 	int64_t		 when_ns;	/* wall; 0: free */
 	uint32_t	 pid;
-	uint64_t	 process;	/* generation, so that one counts once */
+	struct process_ref process;	/* generation, so that one counts once */
 	int64_t		 auid, ses;
 	uint32_t	 uid;
 	char		 tty[24];
@@ -21,7 +21,18 @@ struct client {
 };
 
 /* An exec of which Docker told. */
-struct exec { int64_t created_ns; };
+struct exec {
+	int64_t	created_ns;
+	char	command[128];		/* its beginning, "" unknown */
+};
+
+/* What Docker did, for finding who asked for it. */
+struct deed {
+	const char		*action;
+	const struct container	*box;		/* or NULL */
+	const char		*command;	/* of an exec, or "" */
+	int64_t			 at;		/* wall */
+};
 
 struct entry_table {
 	struct entry_env env;
@@ -85,8 +96,11 @@ entry_on_docker(void *self, const struct docker_event *e)
 		return;
 	x = map_put(t->execs, e->exec_id, NULL);
 	/* The start comes in a request of its own, soon after. */
-	if (x != NULL && x->created_ns == 0)
+	if (x != NULL && x->created_ns == 0) {
 		x->created_ns = e->when.ns;
+		(void)snprintf(x->command, sizeof(x->command), "%s",
+		    e->detail);
+	}
 }
 
 static bool
@@ -116,7 +130,7 @@ entry_on_client(struct entry_table *t, const struct event *ev,
 	*c = (struct client){
 		.when_ns = event_time(ev).ns,
 		.pid = p->pid,
-		.process = p->seq,
+		.process = process_refer(p),
 		.auid = event_has(ev, FIELD_TALLYMAN_AUDIT_AUID) == EVENT_SET ?
 		    event_num(ev, FIELD_TALLYMAN_AUDIT_AUID) : -1,
 		.ses = event_has(ev, FIELD_TALLYMAN_AUDIT_SES) == EVENT_SET ?
@@ -148,6 +162,10 @@ static const struct words cli_words[] = {
 	{ "rename", { "rename" } },
 	{ "pause", { "pause", "commit" } },
 	{ "unpause", { "unpause", "commit" } },
+	{ "connect", { "run", "start", "restart", "up", "create",
+	    "connect" } },
+	{ "disconnect", { "stop", "rm", "restart", "kill", "down",
+	    "disconnect" } },
 	{ "update", { "update" } },
 	{ "restart", { "restart" } },
 	{ "top", { "top" } },
@@ -164,25 +182,18 @@ has_word(const struct program *p, const char *word)
 	return false;
 }
 
-/* The CLI says in its arguments what it asks for; a docker that was started
- * for something else is not who asked. */
+/* compose names its services: "web" of the container shop-web-1. */
 static bool
-may_ask(const struct client *c, const char *action)
+is_service(const struct facts *f, const char *arg, size_t len)
 {
-	const char *name = c->program == NULL ? "" : program_name(c->program);
-	size_t i, j;
+	size_t i;
 
-	if (strcmp(name, "docker") != 0 || program_n_args(c->program) == 0)
-		return true;
-	for (i = 0; i < sizeof(cli_words) / sizeof(cli_words[0]); i++) {
-		if (strcmp(cli_words[i].action, action) != 0)
-			continue;
-		for (j = 0; j < 6 && cli_words[i].words[j] != NULL; j++)
-			if (has_word(c->program, cli_words[i].words[j]))
-				return true;
-		return false;
-	}
-	return true;
+	for (i = 0; i < f->n_labels; i++)
+		if (strcmp(f->labels[i].key,
+		    "com_docker_compose_service") == 0)
+			return strlen(f->labels[i].value) == len &&
+			    memcmp(f->labels[i].value, arg, len) == 0;
+	return false;
 }
 
 /* The container is named in the arguments: "web", "web:/etc", or the
@@ -205,8 +216,85 @@ names_container(const struct client *c, const struct container *box)
 			return true;
 		if (len >= 2 && len <= 64 && memcmp(box->id, arg, len) == 0)
 			return true;
+		if (is_service(box->facts, arg, len))
+			return true;
 	}
 	return false;
+}
+
+/* These words bring forth or sweep away containers without naming them. */
+static bool
+needs_no_name(const struct program *p)
+{
+	return has_word(p, "run") || has_word(p, "create") ||
+	    has_word(p, "up") || has_word(p, "down") || has_word(p, "prune");
+}
+
+/* The exec's command is the end of the CLI's arguments. */
+static bool
+ends_with_command(const struct program *p, const char *command)
+{
+	size_t len = strlen(command), have;
+	struct buf line;
+	bool same;
+
+	while (len > 0 && command[len - 1] == ' ')
+		len--;
+	/* What was cut, here or there, proves nothing. */
+	if (len == 0 || len >= sizeof(((struct exec *)0)->command) - 1)
+		return true;
+	buf_init(&line, 4096);
+	program_command_line(p, &line);
+	have = line.len;
+	same = have >= PROGRAM_BYTES / 2 || !buf_ok(&line) || (have >= len &&
+	    memcmp(line.data + have - len, command, len) == 0);
+	buf_fini(&line);
+	return same;
+}
+
+static const struct words *
+find_words(const char *action)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(cli_words) / sizeof(cli_words[0]); i++)
+		if (strcmp(cli_words[i].action, action) == 0)
+			return &cli_words[i];
+	return NULL;
+}
+
+/* The CLI says in its arguments what it asks for; a docker that was started
+ * for something else is not who asked. Of other programs we know nothing. */
+static bool
+may_ask(const struct client *c, const struct deed *d)
+{
+	const struct words *w = find_words(d->action);
+	size_t i;
+
+	if (c->program == NULL || program_n_args(c->program) == 0 ||
+	    strcmp(program_name(c->program), "docker") != 0)
+		return true;
+	if (w == NULL)
+		return true;
+	for (i = 0; i < 6 && w->words[i] != NULL; i++)
+		if (has_word(c->program, w->words[i]))
+			break;
+	if (i == 6 || w->words[i] == NULL)
+		return false;
+	if (!needs_no_name(c->program) && !names_container(c, d->box))
+		return false;
+	return strcmp(d->action, "exec") != 0 ||
+	    ends_with_command(c->program, d->command);
+}
+
+/* Who asks waits for the answer: one that had ended did not ask. */
+static bool
+lived(const struct entry_table *t, const struct client *c, int64_t at)
+{
+	const struct process *p = process_get(t->env.processes, c->process);
+
+	return p != NULL && (p->exit_ns == 0 ||
+	    process_end_time(t->env.processes, p).ns >= at - AFTER_NS);
 }
 
 struct search {
@@ -214,11 +302,19 @@ struct search {
 	size_t			 n, n_named;	/* processes that fit */
 };
 
+static bool
+fits(const struct entry_table *t, const struct client *c,
+    const struct deed *d)
+{
+	return c->when_ns <= d->at + AFTER_NS &&
+	    c->when_ns >= d->at - ENTRY_WINDOW_NS && may_ask(c, d) &&
+	    lived(t, c, d->at);
+}
+
 /* The clients before that moment. Of one process the last connect counts;
  * who names the container comes before who does not. */
 static struct search
-find_clients(const struct entry_table *t, const char *action,
-    const struct container *box, int64_t at)
+find_clients(const struct entry_table *t, const struct deed *d)
 {
 	struct search s = { 0 };
 	uint64_t seen[32];
@@ -230,16 +326,15 @@ find_clients(const struct entry_table *t, const char *action,
 		    ENTRY_CLIENTS];
 		bool named;
 
-		if (c->when_ns > at + AFTER_NS ||
-		    c->when_ns < at - ENTRY_WINDOW_NS || !may_ask(c, action))
+		if (!fits(t, c, d))
 			continue;
-		for (k = 0; k < n_seen && seen[k] != c->process; k++)
+		for (k = 0; k < n_seen && seen[k] != c->process.seq; k++)
 			;
 		if (k < n_seen)
 			continue;
 		if (n_seen < sizeof(seen) / sizeof(seen[0]))
-			seen[n_seen++] = c->process;
-		named = names_container(c, box);
+			seen[n_seen++] = c->process.seq;
+		named = names_container(c, d->box);
 		s.n++;
 		s.n_named += named;
 		if (s.best == NULL || (named && !best_named)) {
@@ -278,10 +373,14 @@ client_user(const struct entry_table *t, const struct client *c)
 static void
 look(struct entry_table *t, struct process_entry *e, int64_t at)
 {
-	const struct container *box = container_find_binary(t->env.containers,
-	    e->id);
-	struct search s = find_clients(t, e->kind == PROCESS_EXEC ? "exec" :
-	    "start", box, at);
+	const struct exec *x = find_exec(t, e->exec_id);
+	const struct deed d = {
+		.action = e->kind == PROCESS_EXEC ? "exec" : "start",
+		.box = container_find_binary(t->env.containers, e->id),
+		.command = x == NULL ? "" : x->command,
+		.at = at,
+	};
+	struct search s = find_clients(t, &d);
 
 	e->asked = true;
 	e->confidence = judge(&s);
@@ -392,23 +491,26 @@ void
 entry_enrich(void *self, struct event *ev, bool *hold)
 {
 	struct entry_table *t = self;
-	const char *action = event_str(ev, FIELD_TALLYMAN_DOCKER_ACTION);
 	const char *id = event_str(ev, FIELD_CONTAINER_ID);
-	int64_t at = event_time(ev).ns;
+	struct deed d = {
+		.action = event_str(ev, FIELD_TALLYMAN_DOCKER_ACTION),
+		.command = "", .at = event_time(ev).ns };
 	const struct exec *x;
 	struct search s;
 
 	if (event_dataset(ev) != EVENT_DOCKER || *id == '\0' ||
-	    strcmp(action, "exec_die") == 0 || strcmp(action, "oom") == 0 ||
-	    strcmp(action, "health_status") == 0)
+	    strcmp(d.action, "exec_die") == 0 ||
+	    strcmp(d.action, "oom") == 0 ||
+	    strcmp(d.action, "health_status") == 0)
 		return;
-	if (strncmp(action, "exec_", 5) == 0) {
+	d.box = container_find(t->env.containers, id, strlen(id));
+	if (strncmp(d.action, "exec_", 5) == 0) {
 		x = find_exec(t, event_str(ev, FIELD_TALLYMAN_DOCKER_EXEC_ID));
-		at = x != NULL ? x->created_ns : at;
-		action = "exec";
+		d.action = "exec";
+		d.at = x != NULL ? x->created_ns : d.at;
+		d.command = x != NULL ? x->command : "";
 	}
-	s = find_clients(t, action, container_find(t->env.containers, id,
-	    strlen(id)), at);
+	s = find_clients(t, &d);
 	if (s.best == NULL) {
 		/* Audit may be a little behind Docker. */
 		*hold = mono_wall(t->env.clock).ns - event_time(ev).ns <

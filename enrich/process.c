@@ -299,6 +299,14 @@ process_make(struct process_table *t, uint32_t pid, int64_t start_ns)
 	return p;
 }
 
+struct wall
+process_end_time(const struct process_table *t, const struct process *p)
+{
+	if (p->exit_ns == 0)
+		return (struct wall){ INT64_MAX };
+	return process_to_wall(t, p->exit_ns);
+}
+
 struct process_ref
 process_refer(const struct process *p)
 {

@@ -174,6 +174,10 @@ struct process_ref process_refer(const struct process *);
 /* The newest living generation of a pid, or NULL. */
 struct process *process_newest(struct process_table *, uint32_t pid);
 
+/* When it ended; the largest time while it lives. */
+struct wall process_end_time(const struct process_table *,
+    const struct process *);
+
 /* Settles role and owner as far as can be known now; asks /proc when it is
  * not known. True when known. */
 bool process_settle(struct process_table *, struct process *);

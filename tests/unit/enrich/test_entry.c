@@ -238,6 +238,43 @@ raw_api(void **state)
 	bench_free(b);
 }
 
+/* A CLI that has ended, and one whose command is another, did not ask for
+ * what a program without arguments asks for a moment later. */
+static void
+api_after_the_cli(void **state)
+{
+	const char *const a[] = { "docker", "exec", "some-nginx", "sh", NULL };
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	cli(b, 0, 500, 600, 1000, "pts0", a);
+	told(b, "exec_create: sh", BENCH_ID_A, BENCH_EXEC, 30 * MS);
+	ev = bench_docker_exec(b, 40 * MS, 400, 20000, BENCH_ID_A, BENCH_EXEC,
+	    sh);
+	assert_by(ev, 600, "alice", "pts0", "high");
+	bench_exit(b, 100 * MS, 600);
+	bench_fork(b, 200 * MS, 510, 700);
+	bench_execd(b, 201 * MS, 700);
+	bench_submit(b, bench_exec(201 * MS, 700, 510, "/usr/bin/python3", "/",
+	    (const char *const[]){ "python3", "x.py", NULL }));
+	bench_submit(b, bench_client(220 * MS, 700, 510, 1001, 3, "pts4"));
+	told(b, "exec_create: sh", BENCH_ID_A, EXEC_2, 230 * MS);
+	ev = bench_docker_exec(b, 240 * MS, 400, 21000, BENCH_ID_A, EXEC_2,
+	    sh);
+	assert_by(ev, 700, "bob", "pts4", "medium");
+	bench_free(b);
+
+	b = host();
+	cli(b, 0, 500, 600, 1000, "pts0", a);
+	told(b, "exec_create: bash -i", BENCH_ID_A, BENCH_EXEC, 30 * MS);
+	ev = bench_docker_exec(b, 40 * MS, 400, 20000, BENCH_ID_A, BENCH_EXEC,
+	    sh);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_ENTRY_CONFIDENCE),
+	    "none");
+	bench_free(b);
+}
+
 /* Docker's word comes after the first process: only that one waits. */
 static void
 docker_is_late(void **state)
@@ -300,6 +337,7 @@ main(void)
 		cmocka_unit_test(two_people_one_container),
 		cmocka_unit_test(nobody_known),
 		cmocka_unit_test(raw_api),
+		cmocka_unit_test(api_after_the_cli),
 		cmocka_unit_test(docker_is_late),
 		cmocka_unit_test(copies_and_runs),
 	};
