@@ -15,7 +15,10 @@
 #include <cmocka.h>
 
 #include "tests/unit/rules/fixture.h"
+#include "rules/files.h"
+#include "rules/matcher/matcher.h"
 #include "rules/rules.h"
+#include "rules/sigma/expr.h"
 
 #define IDS_MAX	16
 
@@ -228,12 +231,107 @@ test_every_rule_has_events(void **state)
 	ledger_free(ledger);
 }
 
+/* A set of the shipped rules and its matcher. */
+struct plain {
+	struct sigma_set	*set;
+	struct matcher		*matcher;
+};
+
+/* blind: two negations around every condition, which mean nothing but hide
+ * the texts by which rules are found, so that each rule is always asked. */
+static void
+make_plain(struct plain *p, bool blind)
+{
+	char path[512];
+	char *items[1] = { path };
+	struct conf_list paths = { 1, items };
+	size_t n = 0, i;
+
+	snprintf(path, sizeof(path), "%s/rules/sigma", source_dir());
+	p->set = sigma_new();
+	assert_int_equal(files_read(p->set, &paths, NULL, &n), 0);
+	assert_int_equal(sigma_link(p->set, NULL, &n), 0);
+	for (i = 0; i < p->set->n && blind; i++) {
+		struct sigma_rule *r = p->set->rules[i];
+
+		if (r->condition == NULL)
+			continue;
+		r->condition = expr_not(p->set->arena,
+		    expr_not(p->set->arena, r->condition));
+		if (r->source != NULL)
+			r->source = expr_not(p->set->arena,
+			    expr_not(p->set->arena, r->source));
+	}
+	p->matcher = matcher_new(p->set, NULL, &n);
+	assert_non_null(p->matcher);
+}
+
+static size_t
+compare_file(const char *path, struct plain *a, struct plain *b)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0, n, m, compared = 0;
+	ssize_t len;
+
+	assert_non_null(f);
+	while ((len = getline(&line, &room, f)) > 1) {
+		struct json_doc *doc = json_parse(line, (size_t)len, 0, NULL,
+		    0);
+		struct event *e = fixture_event(json_member(json_root(doc),
+		    "event"));
+		const uint32_t *x = matcher_run(a->matcher, e, &n);
+		const uint32_t *y = matcher_run(b->matcher, e, &m);
+
+		if (n != m || memcmp(x, y, n * sizeof(*x)) != 0)
+			fail_msg("%s: %s", path, line);
+		compared++;
+		event_unref(e);
+		json_doc_free(doc);
+	}
+	free(line);
+	fclose(f);
+	return compared;
+}
+
+/* Finding the possible rules first changes no answer. */
+static void
+test_index_changes_nothing(void **state)
+{
+	char dir[512], path[1024];
+	struct plain indexed, blind;
+	struct dirent **names;
+	size_t compared = 0;
+	int i, n;
+
+	(void)state;
+	make_plain(&indexed, false);
+	make_plain(&blind, true);
+	snprintf(dir, sizeof(dir), "%s/tests/unit/rules/data", source_dir());
+	n = scandir(dir, &names, NULL, alphasort);
+	for (i = 0; i < n; i++) {
+		const char *dot = strrchr(names[i]->d_name, '.');
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+		if (dot != NULL && strcmp(dot, ".jsonl") == 0)
+			compared += compare_file(path, &indexed, &blind);
+		free(names[i]);
+	}
+	free(names);
+	assert_true(compared > 100);
+	matcher_free(indexed.matcher);
+	matcher_free(blind.matcher);
+	sigma_free(indexed.set);
+	sigma_free(blind.set);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_events_give_the_expected_alerts),
 		cmocka_unit_test(test_every_rule_has_events),
+		cmocka_unit_test(test_index_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
