@@ -64,6 +64,7 @@ done
 # From another network namespace: the agent of a test, or of a container.
 if command -v ip >/dev/null; then
 	netns=tallyman-audit-$$
+	# shellcheck disable=SC2317 # tap.sh calls it
 	at_exit() {
 		ip netns delete "$netns" 2>/dev/null
 	}
