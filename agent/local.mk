@@ -32,25 +32,4 @@ noinst_LIBRARIES += %D%/libagent.a
 	%D%/works.c %D%/works.h
 
 # Man pages lie beside the code.
-dist_man_MANS += %D%/tallyman.8 %D%/tallyman-events.5
 dist_man_MANS += %D%/tallyman.8 %D%/tallyman-events.5 %D%/tallyman.yaml.5
-
-# The agent from the build tree: state, socket and configuration stay in it.
-RUN_COMMAND = ./tallyman run -c run.yaml --state-dir=run --print-alerts
-
-run.yaml: Makefile
-	$(AM_V_GEN){ \
-		echo "# Made by make run."; \
-		echo "rules:"; \
-		echo "  paths: [ $(abs_top_srcdir)/rules/sigma ]"; \
-	} > $@.tmp && mv $@.tmp $@
-CLEANFILES += run.yaml
-
-run: all run.yaml
-	@mkdir -p run
-	$(RUN_COMMAND)
-
-clean-local:
-	rm -rf run dist
-
-.PHONY: run

@@ -24,23 +24,12 @@ substitute = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) \
 %D%/systemd/tallyman.tmpfiles: %D%/systemd/tallyman.tmpfiles.in Makefile
 	$(substitute) $(srcdir)/%D%/systemd/tallyman.tmpfiles.in > $@.tmp
 	@mv $@.tmp $@
-# What the tables of the program say: the default configuration, and the keys
-# in the manual page. Leaks of so short a run are not looked for.
-ask_tallyman = ASAN_OPTIONS=detect_leaks=0 ./tallyman check
-
+# What the tables of the program say; leaks of so short a run are not looked
+# for.
 %D%/config/tallyman.yaml: tallyman$(EXEEXT)
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(ask_tallyman) --default > $@.tmp
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+		ASAN_OPTIONS=detect_leaks=0 ./tallyman check --default > $@.tmp
 	@mv $@.tmp $@
-agent/tallyman.yaml.5: agent/tallyman.yaml.5.in tallyman$(EXEEXT)
-	$(AM_V_GEN)$(ask_tallyman) --mdoc > $@.keys
-	@$(SED) -e '/^@KEYS[@]$$/r $@.keys' -e '/^@KEYS[@]$$/d' \
-		-e 's|@sysconfdir[@]|$(sysconfdir)|g' \
-		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' \
-		$(srcdir)/agent/tallyman.yaml.5.in > $@.tmp
-	@rm -f $@.keys && mv $@.tmp $@
-
-EXTRA_DIST += agent/tallyman.yaml.5.in
-man_MANS = agent/tallyman.yaml.5
 %D%/rpm/tallyman.spec: %D%/rpm/tallyman.spec.in Makefile
 	$(substitute) $(srcdir)/%D%/rpm/tallyman.spec.in > $@.tmp
 	@mv $@.tmp $@
@@ -48,7 +37,7 @@ man_MANS = agent/tallyman.yaml.5
 made_files = %D%/systemd/tallyman.service %D%/systemd/tallyman.sysusers \
 	%D%/systemd/tallyman.tmpfiles %D%/config/tallyman.yaml
 noinst_DATA = $(made_files)
-CLEANFILES += $(made_files) %D%/rpm/tallyman.spec agent/tallyman.yaml.5
+CLEANFILES += $(made_files) %D%/rpm/tallyman.spec
 
 # The configuration of an installed agent is its owner's: never overwritten,
 # and taken away only when it was not changed.

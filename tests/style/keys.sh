@@ -1,6 +1,6 @@
 #!/bin/sh
 # The configuration that the program prints is one that it accepts, comments
-# taken off as well; and the manual page names every key of it. (The entries of
+# taken off as well. (tests/unit/agent/keys.sh holds the manual page to it.) (The entries of
 # outputs are lists: tests/unit/outputs looks after them.)
 . "$top_srcdir/tests/support/tap.sh"
 
@@ -30,17 +30,4 @@ ok "one letter more in a key is not" \
 	"$tallyman" "$tmp/unknown.yaml" "$tmp/out"
 ok "the error names file, line and column" \
 	grep -Eq "unknown.yaml:[0-9]+:[0-9]+: " "$tmp/out"
-
-page=$top_builddir/agent/tallyman.yaml.5
-awk '
-/^[a-z_]+:/ { section = $1; sub(/:.*/, "", section) }
-/^  [a-z_]+:/ { key = $1; sub(/:.*/, "", key); print section, key }
-' "$tmp/all.yaml" | sort >"$tmp/keys"
-awk '
-/^\.Ss [a-z_]+$/ { section = $2 }
-/^\.Sh OUTPUTS/ { exit }
-section != "outputs" && /^\.It Cm / { print section, $3 }
-' "$page" 2>/dev/null | sort >"$tmp/documented"
-is "the manual page has the same keys" \
-	"$(diff "$tmp/keys" "$tmp/documented")" ""
 done_testing
