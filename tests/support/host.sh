@@ -10,7 +10,7 @@
 #	docker ARGUMENT...       against the test host's daemon
 #	host_end                 take all of it away (also done at exit)
 #
-# The agent under test, in the host's network namespace
+# The agent under test, in the host's network namespace or in $agent_netns
 #	agent_config [YAML]      writes $agent_conf, with more sections if given
 #	agent_start [ARG...]     returns when it said READY=1; $agent_pid
 #	agent_stop               SIGTERM; returns its exit status
@@ -41,6 +41,7 @@ tallyman=${TALLYMAN:-$top_builddir/tallyman}
 host_lock=${TALLYMAN_HOST_LOCK:-/run/lock/tallyman-host.lock}
 agent_pid=
 tm_conf=
+agent_netns=
 audit_saved=
 TH_NAME=
 
@@ -243,7 +244,7 @@ agent_start() {
 	"$TH_TRAFFIC" notify "$notify" 30 >"$agent_dir/notified" 9>&- &
 	waiter=$!
 	wait_for 5 test -S "$notify"
-	NOTIFY_SOCKET=$notify nsenter --net="$TH_HOST_NETNS" \
+	NOTIFY_SOCKET=$notify nsenter --net="${agent_netns:-$TH_HOST_NETNS}" \
 	    "$tallyman" run -c "$agent_conf" --state-dir "$agent_dir/state" \
 	    "$@" </dev/null >>"$agent_dir/out" 2>>"$agent_dir/log" 9>&- &
 	agent_pid=$!
