@@ -33,23 +33,3 @@ noinst_LIBRARIES += %D%/libagent.a
 
 # Man pages lie beside the code.
 dist_man_MANS += %D%/tallyman.8 %D%/tallyman-events.5 %D%/tallyman.yaml.5
-
-# The agent from the build tree. The engine runs as an unprivileged user that
-# may not reach this tree, so state, rules and configuration are in a directory
-# of their own while it runs; "run" leads there.
-RUN_COMMAND = ./tallyman run -c "$$dir/tallyman.yaml" --state-dir "$$dir/state" \
-	--print-alerts
-
-run: all
-	@dir=`mktemp -d /var/tmp/tallyman.XXXXXX` && ln -sfn "$$dir" run && \
-	mkdir "$$dir/rules" && cp $(srcdir)/rules/sigma/*.yml "$$dir/rules" && \
-	echo "rules: { paths: [ $$dir/rules ] }" >"$$dir/tallyman.yaml" && \
-	chmod -R a+rX "$$dir" && trap : INT TERM && \
-	echo "In another terminal: $(RUN_ASK) alerts" && \
-	$(RUN_COMMAND); status=$$?; rm -rf "$$dir" run; exit $$status
-RUN_ASK = $(abs_builddir)/tallyman --state-dir $$dir/state
-
-clean-local:
-	rm -rf run dist
-
-.PHONY: run
