@@ -342,35 +342,62 @@ tail_len(const struct decoded *d)
 	    (uint8_t)(d->captured - HEAD_BYTES) : TAIL_BYTES;
 }
 
+struct count_key
+count_key_random(void)
+{
+	struct count_key key;
+	unsigned i;
+
+	for (i = 0; i < COUNT_WORDS; i += 2) {
+		struct hash_key two = hash_key_random();
+
+		key.k[i] = two.k0;
+		key.k[i + 1] = two.k1;
+	}
+	return key;
+}
+
+/*
+ * NH, the universal hash of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway,
+ * CRYPTO 1999) on words of 64 bits: whoever does not know the key can bring
+ * about no collision, and it costs a tenth of SipHash. Then the bits are
+ * spread for the index.
+ */
+static uint64_t
+hash_words(const struct count_key *key, const uint64_t w[static COUNT_WORDS])
+{
+	unsigned __int128 sum = 0;
+	uint64_t h;
+	unsigned i;
+
+	for (i = 0; i < COUNT_WORDS; i += 2)
+		sum += (unsigned __int128)(w[i] + key->k[i]) *
+		    (w[i + 1] + key->k[i + 1]);
+	h = (uint64_t)sum ^ (uint64_t)(sum >> 64);
+	h ^= h >> 32;
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 29;
+}
+
 uint64_t
-count_identity(const struct hash_key *secret, const struct flow *f,
+count_identity(const struct count_key *key, const struct flow *f,
     unsigned side, const struct decoded *d, uint64_t inner)
 {
-	struct {
-		uint32_t	serial;
-		uint32_t	len;
-		uint16_t	ip_id, icmp_seq;
-		uint8_t		side, icmp_type, icmp_code, tail_len;
-		uint64_t	inner;		/* or the flow label */
-		uint8_t		head[HEAD_BYTES], tail[TAIL_BYTES];
-	} in;
+	uint64_t w[COUNT_WORDS] = { 0 };
+	uint8_t *head = (uint8_t *)&w[3], *tail = (uint8_t *)&w[7];
 	size_t n = d->captured < HEAD_BYTES ? d->captured : HEAD_BYTES;
+	uint8_t tail_n = 0;
 
-	memset(&in, 0, sizeof(in));
-	in.serial = f->serial;
-	in.len = d->payload_len;
-	in.ip_id = d->ip_id;
-	in.side = (uint8_t)side;
-	in.icmp_type = d->icmp_type;
-	in.icmp_code = d->icmp_code;
-	in.icmp_seq = d->icmp_seq;
-	in.inner = inner + d->flow_label;
 	/* An error's body holds addresses that NAT changes. */
 	if (!d->inner) {
-		memcpy(in.head, d->payload, n);
-		in.tail_len = tail_len(d);
-		memcpy(in.tail, d->payload + d->captured - in.tail_len,
-		    in.tail_len);
+		tail_n = tail_len(d);
+		memcpy(head, d->payload, n);
+		memcpy(tail, d->payload + d->captured - tail_n, tail_n);
 	}
-	return hash_64(secret, &in, sizeof(in));
+	w[0] = (uint64_t)f->serial << 32 | d->payload_len;
+	w[1] = (uint64_t)d->ip_id << 48 | (uint64_t)d->icmp_seq << 32 |
+	    (uint64_t)d->icmp_type << 24 | (uint64_t)d->icmp_code << 16 |
+	    (uint64_t)tail_n << 8 | side;
+	w[2] = inner + d->flow_label;
+	return hash_words(key, w);
 }

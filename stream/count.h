@@ -60,12 +60,16 @@ struct count_result count_datagram(struct dedup *, uint64_t identity,
     struct flow *, unsigned direction, unsigned point, const struct decoded *,
     uint32_t now_ms);
 
+#define COUNT_WORDS	8
+struct count_key { uint64_t k[COUNT_WORDS]; };
+struct count_key count_key_random(void);
+
 /*
  * Identity of a datagram, ICMP or other packet within its flow. side: where
  * its source stands in the flow's key. inner: hash of the canonical tuple
  * inside an ICMP error, else 0.
  */
-uint64_t count_identity(const struct hash_key *, const struct flow *,
+uint64_t count_identity(const struct count_key *, const struct flow *,
     unsigned side, const struct decoded *, uint64_t inner);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define COUNT_MAX	UINT16_MAX
 #define TICK_MS		64	/* unit of the two times, so 16 bits do */
+#define EXPECT		4	/* evictions ahead */
 #define RENEW_MAX	16	/* at one eviction */
 
 struct identity {
@@ -123,6 +124,7 @@ dedup_tick(struct dedup *d, uint32_t now_ms)
 static void
 evict(struct dedup *d, uint32_t now_ms)
 {
+	uint32_t soon;
 	unsigned n;
 
 	for (n = 0; n < RENEW_MAX; n++) {
@@ -132,6 +134,9 @@ evict(struct dedup *d, uint32_t now_ms)
 	}
 	drop_oldest(d);
 	d->evicted++;
+	soon = d->tail + EXPECT;
+	slots_expect(&d->slots,
+	    hash_of(&d->ring[soon >= d->limit ? soon - d->limit : soon]));
 }
 
 static struct identity *

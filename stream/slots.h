@@ -58,6 +58,13 @@ slots_first(const struct slots *s, uint64_t hash, struct slots_walk *w)
 	return slots_next(s, w);
 }
 
+/* This hash will be asked for soon. */
+static inline void
+slots_expect(const struct slots *s, uint64_t hash)
+{
+	__builtin_prefetch(&s->cells[slots_tag(hash) & s->mask]);
+}
+
 /* How many more may be added. */
 static inline uint32_t
 slots_room(const struct slots *s)

@@ -30,6 +30,7 @@ struct stream {
 	struct dedup		*dedup;
 	struct defrag		*defrag;
 	struct count_odd	 odd;
+	struct count_key	 identity;
 	ledger_count		*pending;
 	/* What the ledger was told already. */
 	struct nat_counts	 nat_told;
@@ -174,7 +175,7 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	if (d->proto == IPPROTO_TCP) {
 		r = count_tcp(&s->t.pool, f, dir, point, d, &s->odd);
 	} else {
-		r = count_datagram(s->dedup, count_identity(&s->t.secret, f,
+		r = count_datagram(s->dedup, count_identity(&s->identity, f,
 		    dir == 0 ? tracker_side(f) : !tracker_side(f), d, inner), f,
 		    dir, point, d, s->t.now_ms);
 	}
@@ -424,6 +425,7 @@ stream_new(const struct stream_conf *conf, struct ledger *ledger,
 	t->idle_ms = (uint32_t)(conf->idle_timeout_ns / MONO_MS);
 	t->report_bytes = (uint64_t)conf->report_bytes;
 	t->secret = hash_key_random();
+	s->identity = count_key_random();
 	t->pool.limit = (size_t)conf->max_flows * HOLES_PER_FLOW;
 	t->nat = nat_new((size_t)conf->max_aliases,
 	    t->window_ms + NAT_LINGER_MS, &t->secret);

@@ -2,6 +2,8 @@
  * What one captured copy costs in stream, new and dropped apart: flows that
  * go out through SNAT, seen on veth, bridge and uplink. Batches of packets are
  * put through one point after the other, so that each point is timed alone.
+ * The figures are medians over the batches, which others on the machine
+ * disturb least, with the fastest tenth beside them.
  *
  * Usage: bench_stream [flows] [packets of each]
  */
@@ -28,8 +30,9 @@ static const uint8_t seen[POINTS] = { STREAM_SEEN_HOST, STREAM_SEEN_HOST,
 
 struct bench {
 	struct stream	*stream;
-	uint64_t	 ns[POINTS];
-	uint64_t	 copies[POINTS];
+	uint32_t	*ns[POINTS];	/* of each full batch */
+	size_t		 n_batches;
+	uint64_t	 total_ns;
 	int64_t		 wall_ns;
 	size_t		 flows, rounds;
 	uint8_t		 proto;
@@ -125,9 +128,37 @@ feed(struct bench *b, size_t flow, size_t round)
 			p.when.ns = b->wall_ns += 1000;
 			stream_packet(b->stream, &p);
 		}
-		b->ns[point] += now_ns() - start;
-		b->copies[point] += n;
+		start = now_ns() - start;
+		b->total_ns += start;
+		b->ns[point][b->n_batches] = (uint32_t)(start / n);
 	}
+	b->n_batches++;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+print(const char *name, struct bench *b)
+{
+	static const char *const what[POINTS] = { "new",
+	    "copy on the bridge", "translated copy" };
+	unsigned point;
+
+	printf("%s:", name);
+	for (point = 0; point < POINTS; point++) {
+		qsort(b->ns[point], b->n_batches, sizeof(*b->ns[point]),
+		    compare);
+		printf("%s %s %u ns (%u)", point == 0 ? "" : ",", what[point],
+		    b->ns[point][b->n_batches / 2],
+		    b->ns[point][b->n_batches / 10]);
+	}
+	printf("\n");
 }
 
 static struct ipaddr
@@ -184,8 +215,15 @@ run(const char *name, struct bench b)
 	struct ledger *ledger = ledger_new();
 	struct pipeline *pipeline = pipeline_new(ledger, &clock);
 	uint64_t expected = (uint64_t)b.flows * b.rounds;
-	size_t flow, round, before;
+	size_t flow, round, before, batches;
+	unsigned point;
 
+	batches = (b.flows + BATCH - 1) / BATCH * b.rounds;
+	for (point = 0; point < POINTS; point++) {
+		b.ns[point] = calloc(batches, sizeof(*b.ns[point]));
+		if (b.ns[point] == NULL)
+			return 1;
+	}
 	b.stream = stream_new(&conf, ledger, pipeline, &clock);
 	if (b.stream == NULL)
 		return 1;
@@ -196,21 +234,16 @@ run(const char *name, struct bench b)
 	for (round = 0; round < b.rounds; round++) {
 		for (flow = 0; flow < b.flows; flow += BATCH)
 			feed(&b, flow, round);
-		if (round == 0)		/* making flows is another cost */
-			printf("%s: first packets of %zu flows: %llu ns each, "
-			    "%zu B of memory a flow with its alias\n", name,
-			    b.flows, (unsigned long long)(b.ns[0] / b.flows),
-			    (resident() - before) / b.flows);
-		if (round == 0) {
-			memset(b.ns, 0, sizeof(b.ns));
-			memset(b.copies, 0, sizeof(b.copies));
-		}
+		if (round != 0)
+			continue;
+		/* Making flows is another cost. */
+		printf("%s: %zu flows: %llu ns for the three copies of the "
+		    "first packet, %zu B of memory each with alias\n", name,
+		    b.flows, (unsigned long long)(b.total_ns / b.flows),
+		    (resident() - before) / b.flows);
+		b.n_batches = 0;
 	}
-	printf("%s: new %llu ns, copy on the bridge %llu ns, "
-	    "translated copy %llu ns\n", name,
-	    (unsigned long long)(b.ns[0] / b.copies[0]),
-	    (unsigned long long)(b.ns[1] / b.copies[1]),
-	    (unsigned long long)(b.ns[2] / b.copies[2]));
+	print(name, &b);
 	stream_tick(b.stream);
 	if (noted(ledger, "packets") != expected ||
 	    noted(ledger, "copies") != expected * 2) {
@@ -223,6 +256,8 @@ run(const char *name, struct bench b)
 	stream_free(b.stream);
 	pipeline_free(pipeline);
 	ledger_free(ledger);
+	for (point = 0; point < POINTS; point++)
+		free(b.ns[point]);
 	return 0;
 }
 
