@@ -507,6 +507,25 @@ boot_id(char id[static 40])
 		close(fd);
 }
 
+/* Others may write in the directory: only a file of our own is believed, and
+ * nothing is followed or waited for. */
+static FILE *
+open_state(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	FILE *f = NULL;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid())
+		f = fdopen(fd, "r");
+	if (f == NULL)
+		close(fd);
+	return f;
+}
+
 /* A run that was killed could not give back: what it found counts. */
 static void
 recall(struct audit_control *c)
@@ -515,7 +534,7 @@ recall(struct audit_control *c)
 	unsigned enabled, limit, wait;
 	FILE *f;
 
-	if (c->state_path == NULL || (f = fopen(c->state_path, "re")) == NULL)
+	if (c->state_path == NULL || (f = open_state(c->state_path)) == NULL)
 		return;
 	boot_id(boot);
 	if (fscanf(f, "%u %u %u %39s", &enabled, &limit, &wait, then) == 4 &&
@@ -527,6 +546,24 @@ recall(struct audit_control *c)
 	fclose(f);
 }
 
+/* A new file, never through a link that somebody put there. */
+static FILE *
+make_state(const char *path)
+{
+	FILE *f;
+	int fd;
+
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
+	if (fd < 0)
+		return NULL;
+	f = fdopen(fd, "w");
+	if (f == NULL)
+		close(fd);
+	return f;
+}
+
 static void
 remember(struct audit_control *c)
 {
@@ -535,7 +572,7 @@ remember(struct audit_control *c)
 
 	if (c->state_path == NULL)
 		return;
-	f = fopen(c->state_path, "we");
+	f = make_state(c->state_path);
 	if (f == NULL) {
 		log_warn("cannot keep the audit values: %s", c->state_path);
 		return;
