@@ -27,6 +27,7 @@ struct client {
 	size_t			 line_len;
 	int			 fds[CONTROL_FDS_MAX];
 	size_t			 n_fds;
+	bool			 has_fds;	/* a message brought them */
 	struct buf		 out;
 	size_t			 sent;
 	bool			 answered, keep;
@@ -59,12 +60,14 @@ set_address(struct sockaddr_un *sa, const char *path)
 static bool
 someone_listens(const struct sockaddr_un *sa)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool live;
 
 	if (fd == -1)
 		return false;
-	live = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+	/* EAGAIN: someone whose queue is full. */
+	live = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
+	    errno == EAGAIN;
 	close(fd);
 	return live;
 }
@@ -73,10 +76,13 @@ int
 control_bind(const char *path, uid_t uid, gid_t gid)
 {
 	struct sockaddr_un sa;
+	struct stat st;
 	int fd, rc = set_address(&sa, path);
 
 	if (rc != 0)
 		return rc;
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -EEXIST;
 	if (someone_listens(&sa))
 		return -EADDRINUSE;
 	if (unlink(path) == -1 && errno != ENOENT)
@@ -114,6 +120,23 @@ hang_up(struct client *c)
 	free(c);
 }
 
+/* Descriptors come with one message; those of further ones are not kept. */
+static void
+take_fds(struct client *c, const struct cmsghdr *cmsg)
+{
+	size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
+		if (c->has_fds || c->n_fds == CONTROL_FDS_MAX)
+			close(fd);
+		else
+			c->fds[c->n_fds++] = fd;
+	}
+	c->has_fds = true;
+}
+
 /* Appends what came to the line. 1 when the line is whole, 0, -1 at the end. */
 static int
 take_line(struct client *c)
@@ -137,10 +160,8 @@ take_line(struct client *c)
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
 	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS && c->n_fds == 0) {
-		c->n_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(c->fds, CMSG_DATA(cmsg), c->n_fds * sizeof(int));
-	}
+	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS)
+		take_fds(c, cmsg);
 	if (n == 0)
 		return -1;
 	c->line_len += (size_t)n;

@@ -3,8 +3,8 @@
  * record), on a unix socket. One request line, one answer, then the
  * connection is closed.
  *
- *	status\n		JSON, see engine_write_status
- *	record START\n	with descriptors of the bundle's files (SCM_RIGHTS):
+ *	status\n		JSON, see tallyman(8)
+ *	record\n	with descriptors of the bundle's files (SCM_RIGHTS):
  *			"ok\n", and recording goes on until the client closes
  *
  * The socket is 0660; whoever may connect may ask. At most 16 clients at
@@ -31,7 +31,7 @@ struct control;
 
 /*
  * Binds path (its directory must exist; a dead socket is replaced, a live one
- * is -EADDRINUSE: another daemon runs). Owner as given. Returns a descriptor
+ * is -EADDRINUSE: another daemon runs; what is no socket is -EEXIST). Owner as given. Returns a descriptor
  * for control_new or -errno. Needs the rights to the directory.
  */
 int control_bind(const char *path, uid_t, gid_t);

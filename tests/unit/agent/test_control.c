@@ -1,5 +1,6 @@
 /* agent/control: server and client over a real socket, in two threads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -147,6 +150,73 @@ test_descriptor_and_keep(void **state)
 	assert_int_equal(pthread_create(&t->thread, NULL, serve, t), 0);
 }
 
+static int
+count_open(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* One byte of a line, and a descriptor with it. */
+static void
+send_with_fd(int fd, char byte, int given)
+{
+	union {
+		struct cmsghdr	header;
+		char		room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+	    .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.header), &given, sizeof(given));
+	assert_int_equal(sendmsg(fd, &msg, 0), 1);
+}
+
+/* A client that sends descriptors again and again does not fill our table. */
+static void
+test_many_descriptors(void **state)
+{
+	struct control_test *t = *state;
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), before, i;
+	char text[64];
+
+	memcpy(sa.sun_path, t->path, strlen(t->path));
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	usleep(50000);
+	before = count_open();
+	for (i = 0; i < 30; i++)
+		send_with_fd(fd, 'x', 0);
+	send_with_fd(fd, '\n', 0);
+	/* The answer, and the end: all of this client's are closed then. */
+	while (recv(fd, text, sizeof(text), 0) > 0)
+		;
+	usleep(50000);
+	assert_true(count_open() <= before);
+	close(fd);
+}
+
+/* Whatever is at the path and is no socket stays. */
+static void
+test_no_socket(void **state)
+{
+	struct stat st;
+	FILE *f = fopen("./control-file", "w");
+
+	(void)state;
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(control_bind("./control-file", getuid(), getgid()),
+	    -EEXIST);
+	assert_int_equal(stat("./control-file", &st), 0);
+	unlink("./control-file");
+}
+
 static void
 test_second_daemon(void **state)
 {
@@ -188,6 +258,9 @@ main(void)
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_second_daemon, set_up,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(test_many_descriptors, set_up,
+		    tear_down),
+		cmocka_unit_test(test_no_socket),
 		cmocka_unit_test(test_dead_socket),
 	};
 
