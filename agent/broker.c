@@ -68,6 +68,11 @@ reply(struct broker *b, const struct wire_request *req, int status,
 {
 	struct wire_answer a = answer_to(req, status);
 
+	if (b->wire == -1) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
 	(void)outbox_put(b->outbox, &a, bytes, len, true, fd);
 }
 
@@ -167,7 +172,7 @@ open_conntrack(struct broker *b, const struct wire_request *req)
 
 	if (b->conntrack != -1)
 		close(b->conntrack);
-	b->conntrack = fd < 0 ? -1 : dup(fd);
+	b->conntrack = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	reply(b, req, fd < 0 ? fd : 0, NULL, 0, fd < 0 ? -1 : fd);
 }
 
@@ -192,13 +197,15 @@ read_proc(struct broker *b, const struct wire_request *req)
 	reply(b, req, n < 0 ? n : 0, b->proc, n < 0 ? 0 : (size_t)n, -1);
 }
 
+/* The engine waits for the end of a scan, also of one that did not begin. */
 static void
 start_scan(struct broker *b, const struct wire_request *req)
 {
-	(void)req;
 	if (b->scan != NULL)
 		closedir(b->scan);
 	b->scan = opendir("/proc");
+	if (b->scan == NULL)
+		reply(b, req, -errno, NULL, 0, -1);
 }
 
 /* Some more processes, as far as the engine keeps up. */
@@ -288,6 +295,18 @@ static void (*const verbs[WIRE_VERBS])(struct broker *,
 	[WIRE_ALIVE] = alive,
 };
 
+/* The outbox must not write any more: the number of the descriptor may soon
+ * be that of a connection to Docker. */
+static void
+close_wire(struct broker *b)
+{
+	close(b->wire);
+	b->wire = -1;
+	if (b->scan != NULL)
+		closedir(b->scan);
+	b->scan = NULL;
+}
+
 /* Nonsense on the wire means that the engine is not itself any more. */
 static void
 take_requests(struct broker *b)
@@ -307,8 +326,7 @@ take_requests(struct broker *b)
 		log_errx("bad message from the engine: ending it");
 		kill(b->engine, SIGKILL);
 	}
-	close(b->wire);
-	b->wire = -1;
+	close_wire(b);
 }
 
 static void
@@ -400,14 +418,17 @@ block_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* In the child: the wire becomes descriptor 3, signals are as at start. */
+/* In the child: the wire becomes descriptor 3. What the broker passes on
+ * waits until the engine's loop listens to it. */
 static void
 become_engine(int wire, char *const argv[])
 {
-	sigset_t none;
+	sigset_t later;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&later);
+	sigaddset(&later, SIGTERM);
+	sigaddset(&later, SIGHUP);
+	sigprocmask(SIG_SETMASK, &later, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (wire == BROKER_ENGINE_FD)
 		(void)fcntl(wire, F_SETFD, 0);
