@@ -11,6 +11,9 @@
 #include "lib/log.h"
 
 #define WAITING_MAX	1024
+/* Questions about single processes and containers come in floods; the others
+ * keep some room. */
+#define WAITING_SINGLE	768
 #define ANSWER_BYTES	(33u << 20)
 #define ANSWERS_A_TURN	64
 
@@ -24,6 +27,7 @@ struct ask {
 	struct wire_request	 waiting[WAITING_MAX];
 	size_t			 first, n_waiting;
 	struct buf		 whole;		/* chunks of one answer */
+	bool			 lost;		/* the first of them said so */
 	struct ledger_stage	*stage;
 	ledger_count		*refused, *malformed, *behind;
 	char			 chunk[WIRE_CHUNK];
@@ -46,7 +50,8 @@ put(struct ask *a, const struct wire_request *req)
 {
 	if (a->n_waiting == 0 && wire_ask(a->fd, req) == 0)
 		return;
-	if (a->n_waiting == WAITING_MAX) {
+	if (a->n_waiting >= (req->verb == WIRE_PROC ||
+	    req->verb == WIRE_DOCKER_INSPECT ? WAITING_SINGLE : WAITING_MAX)) {
 		ledger_add(a->refused, 1);
 		return;
 	}
@@ -103,25 +108,28 @@ proc_scan(void *ctx)
 
 /* Hands over an event stream's chunk at once, others when they are whole. */
 static void
-take(struct ask *a, const struct wire_answer *answer, int fd)
+take(struct ask *a, struct wire_answer *answer, int fd)
 {
 	ledger_add(&a->stage->received, 1);
 	ledger_add(&a->stage->delivered, 1);
 	if (answer->flags & WIRE_LOST)
 		ledger_add(a->behind, 1);
-	if (answer->verb == WIRE_DOCKER_EVENTS) {
+	if (answer->verb == WIRE_DOCKER_EVENTS ||
+	    (a->whole.len == 0 && (answer->flags & WIRE_LAST))) {
 		a->answer(a->ctx, answer, a->chunk, answer->len, fd);
 		return;
 	}
-	if (a->whole.len == 0 && (answer->flags & WIRE_LAST)) {
-		a->answer(a->ctx, answer, a->chunk, answer->len, fd);
-		return;
-	}
+	if (fd != -1)	/* such answers have one chunk */
+		close(fd);
+	a->lost |= (answer->flags & WIRE_LOST) != 0;
 	buf_add(&a->whole, a->chunk, answer->len);
 	if (!(answer->flags & WIRE_LAST))
 		return;
+	if (a->lost)
+		answer->flags |= WIRE_LOST;
+	a->lost = false;
 	if (buf_ok(&a->whole))
-		a->answer(a->ctx, answer, buf_text(&a->whole), a->whole.len, fd);
+		a->answer(a->ctx, answer, buf_text(&a->whole), a->whole.len, -1);
 	buf_fini(&a->whole);
 	buf_init(&a->whole, ANSWER_BYTES);
 }

@@ -13,11 +13,13 @@ struct letter {
 	char			bytes[];
 };
 
+STAILQ_HEAD(letters, letter);
+
 struct outbox {
 	int				fd;
 	size_t				limit, used;
 	bool				lost;
-	STAILQ_HEAD(, letter)		letters;
+	struct letters			letters;
 };
 
 struct outbox *
@@ -56,52 +58,75 @@ outbox_free(struct outbox *o)
 }
 
 static int
-append(struct outbox *o, const struct wire_answer *answer, const char *bytes,
-    int fd)
+append(struct letters *to, const struct wire_answer *answer,
+    const char *bytes, int fd)
 {
 	struct letter *l = malloc(sizeof(*l) + answer->len);
 
-	if (l == NULL) {
-		if (fd != -1)
-			close(fd);
-		o->lost = true;
+	if (l == NULL)
 		return -ENOBUFS;
-	}
 	l->answer = *answer;
-	if (o->lost)
-		l->answer.flags |= WIRE_LOST;
-	o->lost = false;
 	l->fd = fd;
 	if (answer->len > 0)
 		memcpy(l->bytes, bytes, answer->len);
-	o->used += sizeof(*l) + answer->len;
-	STAILQ_INSERT_TAIL(&o->letters, l, next);
+	STAILQ_INSERT_TAIL(to, l, next);
 	return 0;
+}
+
+/* All chunks or none: half an answer would be read as part of the next. */
+static int
+cut(struct letters *to, const struct wire_answer *answer, const char *pos,
+    size_t len, bool last, int pass_fd)
+{
+	struct wire_answer chunk = *answer;
+	int rc;
+
+	do {
+		chunk.len = (uint32_t)(len < WIRE_CHUNK ? len : WIRE_CHUNK);
+		chunk.flags = last && chunk.len == len ? WIRE_LAST : 0;
+		rc = append(to, &chunk, pos, pass_fd);
+		pass_fd = -1;
+		pos = pos == NULL ? NULL : pos + chunk.len;
+		len -= chunk.len;
+	} while (len > 0 && rc == 0);
+	return rc;
+}
+
+static int
+refuse(struct outbox *o, const struct wire_answer *answer, int pass_fd)
+{
+	/* Who asked for anything else notices that nothing comes. */
+	if (answer->verb == WIRE_DOCKER_EVENTS)
+		o->lost = true;
+	if (pass_fd != -1)
+		close(pass_fd);
+	return -ENOBUFS;
 }
 
 int
 outbox_put(struct outbox *o, const struct wire_answer *answer,
     const void *bytes, size_t len, bool last, int pass_fd)
 {
-	struct wire_answer chunk = *answer;
-	const char *pos = bytes;
-	int rc = 0;
+	struct letters all = STAILQ_HEAD_INITIALIZER(all);
+	struct letter *l;
 
-	if (o->used + len > o->limit) {
-		o->lost = true;
-		if (pass_fd != -1)
-			close(pass_fd);
-		return -ENOBUFS;
+	/* The end of a scan is waited for: it goes in always. */
+	if (o->used + len > o->limit && answer->verb != WIRE_PROC_SCAN)
+		return refuse(o, answer, pass_fd);
+	if (cut(&all, answer, bytes, len, last, pass_fd) != 0) {
+		while ((l = STAILQ_FIRST(&all)) != NULL) {
+			STAILQ_REMOVE_HEAD(&all, next);
+			free(l);
+		}
+		return refuse(o, answer, pass_fd);
 	}
-	do {
-		chunk.len = (uint32_t)(len < WIRE_CHUNK ? len : WIRE_CHUNK);
-		chunk.flags = last && chunk.len == len ? WIRE_LAST : 0;
-		rc = append(o, &chunk, pos, pass_fd);
-		pass_fd = -1;
-		pos += chunk.len;
-		len -= chunk.len;
-	} while (len > 0 && rc == 0);
-	return rc != 0 ? rc : outbox_flush(o);
+	if (o->lost)
+		STAILQ_FIRST(&all)->answer.flags |= WIRE_LOST;
+	o->lost = false;
+	STAILQ_FOREACH(l, &all, next)
+		o->used += sizeof(*l) + l->answer.len;
+	STAILQ_CONCAT(&o->letters, &all);
+	return outbox_flush(o);
 }
 
 int

@@ -1,7 +1,9 @@
 /*
  * outbox: answers of the broker that wait for room in the socket. Bounded:
- * when it is full, chunks of the Docker event stream are dropped and the next
- * one says so (WIRE_LOST); other answers are refused to whoever makes them.
+ * when it is full, an answer is dropped whole. After a chunk of the Docker
+ * event stream the next answer of any kind says so (WIRE_LOST); others are
+ * asked for again by whoever waits. The end of a scan is never dropped for
+ * want of room.
  * Broker's loop only.
  */
 #ifndef AGENT_OUTBOX_H

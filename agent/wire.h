@@ -45,7 +45,9 @@ struct wire_request {
 };
 
 #define WIRE_LAST	0x1	/* no more chunks for this question */
-#define WIRE_LOST	0x2	/* the broker had to drop chunks before this */
+#define WIRE_LOST	0x2	/* chunks of the Docker event stream were
+				   dropped before this, which may be an answer
+				   to something else */
 
 struct wire_answer {
 	uint32_t	verb;

@@ -197,8 +197,6 @@ on_docker(struct works *w, const struct wire_answer *a, const char *bytes,
 		    a->status > 0 ? bytes : NULL, a->status > 0 ? len : 0);
 		break;
 	default:
-		if (a->flags & WIRE_LOST)
-			docker_on_gap(d, 1);
 		if (len > 0 && good)
 			docker_on_event_bytes(d, bytes, len);
 		if (a->flags & WIRE_LAST)
@@ -212,6 +210,9 @@ void
 works_answer(struct works *w, const struct wire_answer *a, const char *bytes,
     size_t len)
 {
+	/* Whatever answer says it: bytes of Docker's stream are missing. */
+	if ((a->flags & WIRE_LOST) && enrich_docker(w->enrich) != NULL)
+		docker_on_gap(enrich_docker(w->enrich), 1);
 	switch (a->verb) {
 	case WIRE_PROC:
 		on_proc(w, a, bytes, len);

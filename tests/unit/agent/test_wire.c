@@ -178,6 +178,35 @@ test_outbox_limit(void **state)
 	outbox_free(o);
 }
 
+/* What the stream lost is told by whatever answer comes next; what others lost
+ * is not the stream's affair; the end of a scan has always room. */
+static void
+test_outbox_lost(void **state)
+{
+	struct wire_test *t = *state;
+	struct outbox *o = outbox_new(t->fds[0], 100000);
+	struct wire_answer events = { .verb = WIRE_DOCKER_EVENTS },
+	    list = { .verb = WIRE_DOCKER_LIST }, proc = { .verb = WIRE_PROC },
+	    end = { .verb = WIRE_PROC_SCAN }, in;
+	char *big = calloc(1, 200000);
+	int fd;
+
+	assert_non_null(o);
+	assert_non_null(big);
+	assert_int_equal(outbox_put(o, &list, big, 200000, true, -1), -ENOBUFS);
+	assert_int_equal(outbox_put(o, &proc, "x", 1, true, -1), 0);
+	assert_int_equal(wire_take_answer(t->fds[1], &in, t->bytes, &fd), 1);
+	assert_int_equal(in.flags, WIRE_LAST);
+	assert_int_equal(outbox_put(o, &events, big, 200000, true, -1),
+	    -ENOBUFS);
+	assert_int_equal(outbox_put(o, &end, big, 200000, true, -1), 0);
+	assert_int_equal(wire_take_answer(t->fds[1], &in, t->bytes, &fd), 1);
+	assert_int_equal(in.verb, WIRE_PROC_SCAN);
+	assert_int_equal(in.flags, WIRE_LOST);
+	free(big);
+	outbox_free(o);
+}
+
 int
 main(void)
 {
@@ -191,6 +220,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_outbox_order, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(test_outbox_limit, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(test_outbox_lost, set_up,
 		    tear_down),
 	};
 
