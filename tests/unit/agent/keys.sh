@@ -38,19 +38,4 @@ is "tallyman-events(5) names every field" \
 	"$(comm -23 "$tmp/fields" "$tmp/named")" ""
 is "tallyman-events(5) names no field that there is not" \
 	"$(comm -13 "$tmp/fields" "$tmp/named")" ""
-
-# The configuration that packages install knows no key that there is not.
-sed 's/@[a-z]*@//g; s/^#\([ a-z]\)/\1/' packaging/config/tallyman.yaml.in |
-	sed -n '/^docker:/,$p' >"$tmp/packaged.yaml"
-for key in $(awk '/^[a-z]+:/ { s = $1 } /^  [a-z_]+:/ { print s $1 }' \
-	"$tmp/packaged.yaml"); do
-	section=${key%%:*}
-	name=${key#*:}
-	[ "$section" != outputs ] || continue
-	ok "the packaged configuration's $section.${name%:}" \
-		awk -v s="$section" -v n="${name%:}" '
-		$1 == ".Ss" { at = $2 }
-		$1 == ".It" && at == s && $3 == n { found = 1 }
-		END { exit !found }' "$tmp/program"
-done
 done_testing
