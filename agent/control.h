@@ -31,8 +31,9 @@ struct control;
 
 /*
  * Binds path (its directory must exist; a dead socket is replaced, a live one
- * is -EADDRINUSE: another daemon runs; what is no socket is -EEXIST). Owner as given. Returns a descriptor
- * for control_new or -errno. Needs the rights to the directory.
+ * is -EADDRINUSE: another daemon runs; what is no socket is -EEXIST). Owner
+ * as given. Returns a descriptor for control_new or -errno. Needs the rights
+ * to the directory.
  */
 int control_bind(const char *path, uid_t, gid_t);
 /* Serves fd, which it owns from then on. NULL with errno. */
