@@ -242,6 +242,12 @@ audit_job_call_outcome(const struct audit_job *j)
 {
 	const char *name;
 
+	/* The kernel notes that an operation of io_uring was handled, not
+	 * what came of it: a refused connect is success=yes exit=0. */
+	if (j->uring != NULL) {
+		audit_job_outcome(j->e, false, false);
+		return;
+	}
 	audit_job_outcome(j->e, j->has_success, j->success);
 	if (j->has_success && !j->success && j->exit < 0 && j->exit > -4096) {
 		name = audit_errno_to_name((int)-j->exit);

@@ -74,8 +74,8 @@ set_unix(const struct audit_job *j, const struct audit_address *a)
 static void
 set_connect_outcome(const struct audit_job *j)
 {
-	if (j->exit == -EINPROGRESS || j->exit == -EALREADY ||
-	    j->exit == -EINTR || (j->uring != NULL && j->exit == -EAGAIN))
+	if (j->uring == NULL && (j->exit == -EINPROGRESS ||
+	    j->exit == -EALREADY || j->exit == -EINTR))
 		audit_job_outcome(j->e, true, true);
 	else
 		audit_job_call_outcome(j);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,6 +30,7 @@
 #include "collectors/audit/control.h"
 
 #define EVENTS_MAX	100000
+#define URING_PORT	9
 
 struct run {
 	struct ledger		*ledger;
@@ -235,6 +238,51 @@ do_network(const char *dir, uint16_t port)
 	close(socket(AF_PACKET, SOCK_RAW, 0));
 }
 
+/* connect(2) without the system call. */
+static void
+do_uring(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_port = htons(URING_PORT),
+	    .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct io_uring_params p = { .flags = 0 };
+	struct io_uring_sqe *sqes;
+	int ring = (int)syscall(__NR_io_uring_setup, 4, &p), s;
+	char *sq;
+
+	if (ring < 0)
+		return;
+	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(unsigned),
+	    PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	sqes = mmap(NULL, p.sq_entries * sizeof(*sqes),
+	    PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || sqes == MAP_FAILED)
+		return;
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	memset(&sqes[0], 0, sizeof(sqes[0]));
+	sqes[0].opcode = IORING_OP_CONNECT;
+	sqes[0].fd = s;
+	sqes[0].addr = (uintptr_t)&in;
+	sqes[0].off = sizeof(in);
+	*(unsigned *)(void *)(sq + p.sq_off.array) = 0;
+	*(unsigned *)(void *)(sq + p.sq_off.tail) = 1;
+	syscall(__NR_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL,
+	    0);
+	close(s);
+	close(ring);
+}
+
+static bool
+has_uring(void)
+{
+	struct io_uring_params p = { .flags = 0 };
+	int ring = (int)syscall(__NR_io_uring_setup, 1, &p);
+
+	if (ring >= 0)
+		close(ring);
+	return ring >= 0;
+}
+
 static void
 do_files(const char *dir)
 {
@@ -298,6 +346,7 @@ start_child(struct run *r, int execs)
 		run_true(i);
 	run_long();
 	do_network(r->dir, r->port);
+	do_uring();
 	do_files(r->dir);
 	do_process();
 	_exit(0);
@@ -430,6 +479,10 @@ check_network(struct run *r)
 	point(r, e == NULL, "a connect to another local socket did not");
 	e = find(r, "packet-socket", FIELD_COUNT, NULL);
 	point(r, e != NULL, "a packet socket came");
+	e = find_port(r, "connect", FIELD_DESTINATION_PORT, URING_PORT);
+	if (has_uring())
+		point(r, e != NULL && is_str(e, FIELD_DESTINATION_ADDRESS,
+		    "127.0.0.1"), "a connect through io_uring came");
 }
 
 static void
