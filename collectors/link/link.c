@@ -47,6 +47,8 @@ struct links {
 	struct collector_env	 env;
 	int			 fd;
 	enum dump_step		 step;
+	bool			 again;		/* all of it once more, after */
+	bool			 busy;		/* refused: the tick asks again */
 	struct map		*known;		/* ifindex -> known_link */
 	struct map		*routes;	/* the set of route_key */
 	link_fn			 fn;
@@ -173,8 +175,11 @@ start(void *self, int fd)
 {
 	struct links *l = self;
 
+	if (l->fd != -1)
+		close(l->fd);
 	l->fd = fd;
 	l->step = DUMP_LINKS;
+	l->again = l->busy = false;
 	return ask(l);
 }
 
@@ -277,6 +282,22 @@ read_linkinfo(const struct nlattr *info, bool *hairpin)
 	return kind;
 }
 
+/* The kernel does not tell of IPv4 routes that go with their interface. */
+static void
+forget_routes(struct links *l, uint32_t ifindex)
+{
+	struct route_key key;
+	void *r, *next;
+
+	for (r = map_oldest(l->routes); r != NULL; r = next) {
+		next = map_newer(l->routes, r);
+		/* Keys are not aligned. */
+		memcpy(&key, map_key(l->routes, r), sizeof(key));
+		if (key.oif == ifindex)
+			map_remove(l->routes, r);
+	}
+}
+
 static void
 forget_link(struct links *l, uint32_t ifindex)
 {
@@ -287,6 +308,7 @@ forget_link(struct links *l, uint32_t ifindex)
 	k->link.gone = true;
 	announce(l, k);
 	map_remove(l->known, k);
+	forget_routes(l, ifindex);
 }
 
 /* The entry of an interface, or NULL when the table is full. */
@@ -469,6 +491,15 @@ on_route(struct links *l, const struct nlmsghdr *nlh)
 	return count_route(l, &key, nlh->nlmsg_type == RTM_DELROUTE);
 }
 
+static int
+error_of(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+
+	return mnl_nlmsg_get_payload_len(nlh) < sizeof(*e) ? -EBADMSG :
+	    e->error;
+}
+
 /* The end of one part of the dump: on to the next. */
 static int
 on_done(struct links *l, const struct nlmsghdr *nlh)
@@ -476,7 +507,15 @@ on_done(struct links *l, const struct nlmsghdr *nlh)
 	if (l->fd == -1 || l->step == DUMP_DONE ||
 	    nlh->nlmsg_seq != (uint32_t)l->step + 1)
 		return 0;
+	if (nlh->nlmsg_type == NLMSG_ERROR && error_of(nlh) == -EBUSY) {
+		l->busy = true;
+		return 0;
+	}
 	l->step++;
+	if (l->step == DUMP_DONE && l->again) {
+		l->again = false;
+		l->step = DUMP_LINKS;
+	}
 	return ask(l);
 }
 
@@ -536,8 +575,10 @@ read_some(void *self, int budget)
 			ledger_add(l->overrun, 1);
 			log_limited(&l->limit, LOG_WARNING,
 			    "rtnetlink overran: asking for everything again");
-			l->step = DUMP_LINKS;
-			(void)ask(l);
+			if (l->step != DUMP_DONE)
+				l->again = true;
+			else
+				(void)link_dump(l);
 			continue;
 		}
 		if (got <= 0)
@@ -554,8 +595,13 @@ read_some(void *self, int budget)
 static void
 tick(void *self, struct mono now)
 {
-	(void)self;
+	struct links *l = self;
+
 	(void)now;
+	if (!l->busy || l->fd == -1)
+		return;
+	l->busy = false;
+	(void)ask(l);
 }
 
 const struct collector_ops link_collector = {
