@@ -23,6 +23,7 @@ struct tracker {
 	struct collector_env	 env;
 	int			 fd;
 	bool			 dumping;
+	bool			 again;		/* a dump that was refused */
 	conntrack_dump_fn	 dump;
 	void			*dump_ctx;
 	struct ledger_stage	*stage;
@@ -119,7 +120,10 @@ start(void *self, int fd)
 {
 	struct tracker *t = self;
 
+	if (t->fd != -1)
+		close(t->fd);
 	t->fd = fd;
+	t->again = false;
 	if (t->dump != NULL)
 		t->dump(t->dump_ctx);
 	return 0;
@@ -249,18 +253,35 @@ on_entry(struct tracker *t, const struct nlmsghdr *nlh, struct wall when)
 }
 
 static void
+ask_dump(struct tracker *t)
+{
+	t->again = false;
+	if (t->dump != NULL)
+		t->dump(t->dump_ctx);
+}
+
+/* An empty table has no entries before its end. */
+static void
 end_dump(struct tracker *t)
 {
-	if (t->dumping)
-		stream_nat_dump(t->env.stream, false);
+	if (!t->dumping)
+		stream_nat_dump(t->env.stream, true);
+	stream_nat_dump(t->env.stream, false);
 	t->dumping = false;
+	if (t->again)
+		ask_dump(t);
 }
 
 static int
 on_message(struct tracker *t, const struct nlmsghdr *nlh, struct wall when)
 {
-	if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
+	if (nlh->nlmsg_type == NLMSG_DONE) {
 		end_dump(t);
+		return 0;
+	}
+	/* EBUSY: a dump runs already, and goes on. */
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		t->again = t->dumping;
 		return 0;
 	}
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK) {
@@ -300,9 +321,11 @@ on_overrun(struct tracker *t)
 	ledger_add(t->overrun, 1);
 	log_limited(&t->limit, LOG_WARNING,
 	    "ctnetlink overran: asking for the whole table again");
-	end_dump(t);
-	if (t->dump != NULL)
-		t->dump(t->dump_ctx);
+	/* What a running dump shows is not lost, but may be older. */
+	if (t->dumping)
+		t->again = true;
+	else
+		ask_dump(t);
 }
 
 static int
