@@ -111,8 +111,6 @@ void stream_nat(struct stream *, const struct stream_nat *);
 void stream_nat_dump(struct stream *, bool begin);
 void stream_link(struct stream *, const struct stream_link *);
 void stream_address(struct stream *, const struct stream_address *);
-/* The ring lost so many copies just now: flows of this time say so. */
-void stream_lost(struct stream *, uint64_t copies);
 /* The capture lost packets; flows that live now say so in tallyman.gaps. */
 void stream_lost(struct stream *, uint64_t packets);
 /* Timers: reports, idle flows, window. Uses the clock's wall time. */

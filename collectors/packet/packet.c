@@ -38,7 +38,7 @@ const struct conf_key packet_conf_keys[] = {
 	  "auto withholds it where it would change traffic." },
 	KEY(snaplen, CONF_SIZE, "256", 96, 262144,
 	    "Bytes of each packet that are captured."),
-	KEY(ring_bytes, CONF_SIZE, "64MiB", 1 << 20, INT64_C(1) << 31,
+	KEY(ring_bytes, CONF_SIZE, "64MiB", 1 << 20, 1 << 30,
 	    "Memory shared with the kernel for packets."),
 	KEY(container_loopback, CONF_BOOL, "off", 0, 0,
 	    "Capture inside the namespaces of containers. Not available yet."),
@@ -59,6 +59,7 @@ struct capture {
 	struct ledger_stage	*stage;
 	ledger_count		*short_header, *link_type;
 	ledger_count		*ring_drops, *interface_drops;
+	uint32_t		 drops_seen;
 	char			 why[PCAP_ERRBUF_SIZE + 64];
 };
 
@@ -245,13 +246,16 @@ packet_count_ring(void *self)
 {
 	struct capture *c = self;
 	struct pcap_stat st;
+	uint32_t lost;
 
 	if (c->pcap == NULL || pcap_stats(c->pcap, &st) != 0)
 		return;
-	if (st.ps_drop > ledger_get(c->ring_drops))
-		stream_lost(c->env.stream, st.ps_drop -
-		    ledger_get(c->ring_drops));
-	ledger_set(c->ring_drops, st.ps_drop);
+	/* libpcap adds up in 32 bits, and begins again at 0. */
+	lost = st.ps_drop - c->drops_seen;
+	c->drops_seen = st.ps_drop;
+	if (lost > 0)
+		stream_lost(c->env.stream, lost);
+	ledger_add(c->ring_drops, lost);
 	ledger_set(c->interface_drops, st.ps_ifdrop);
 }
 
