@@ -479,6 +479,7 @@ process_tick(struct process_table *t, struct mono now)
 	settle_old(t, now.ns);
 	if (t->in_flight > 0 && now.ns - t->flight_ns > 5 * MONO_S)
 		t->in_flight = 0;
+	process_scan_tick(t, now.ns);
 }
 
 /*

@@ -42,6 +42,8 @@ struct process_table {
 
 /* Looks at both clocks again; every tick, because the wall's may be set. */
 void process_read_offset(struct process_table *);
+/* Asks again when the end of a scan does not come. */
+void process_scan_tick(struct process_table *, int64_t now_ns);
 /* A time of an event on the scale of CLOCK_BOOTTIME, as the clock is now. */
 int64_t process_to_mono(const struct process_table *, struct wall);
 struct wall process_to_wall(const struct process_table *, int64_t mono_ns);

@@ -9,6 +9,7 @@
  * little after the start that /proc shows. */
 #define SAME_START_NS	(60 * MONO_MS)
 #define ANSWER_ARGS	64
+#define SCAN_NS		(60 * MONO_S)
 
 static void
 ask_scan(struct process_table *t)
@@ -22,6 +23,14 @@ ask_scan(struct process_table *t)
 		t->ask->proc_scan(t->ask->ctx);
 	else
 		t->scanning = false;
+}
+
+/* A question that got lost has no answer. */
+void
+process_scan_tick(struct process_table *t, int64_t now_ns)
+{
+	if (t->scanning && t->ask != NULL && now_ns - t->scan_ns > SCAN_NS)
+		ask_scan(t);
 }
 
 void
