@@ -123,8 +123,10 @@ writer_put_container(struct writer *w, const char *id, const char *name,
 	memcpy(it->id, id, id_len);
 	memcpy(it->name, name, name_len);
 	memcpy(it->json, json, len);
+	atomic_fetch_add_explicit(&w->queued, len, memory_order_relaxed);
 	if (queue_push(w->queue, it))
 		return true;
+	atomic_fetch_sub_explicit(&w->queued, len, memory_order_relaxed);
 fail:
 	writer_free_item(it);
 	return false;
@@ -160,11 +162,12 @@ take_item(struct writer *w, int timeout_ms)
 {
 	struct item *it = queue_pop(w->queue, timeout_ms);
 
-	if (it != NULL && it->event != NULL) {
+	if (it == NULL)
+		return NULL;
+	if (it->event != NULL)
 		ledger_add(&w->in->pending, (uint64_t)-1);
-		atomic_fetch_sub_explicit(&w->queued, event_bytes(it->event),
-		    memory_order_relaxed);
-	}
+	atomic_fetch_sub_explicit(&w->queued, it->event != NULL ?
+	    event_bytes(it->event) : it->len, memory_order_relaxed);
 	return it;
 }
 
@@ -186,7 +189,9 @@ collect(struct writer *w)
 		if (first)
 			deadline = after_ms(COMMIT_MS);
 		first = false;
-		if (it->event != NULL) {
+		if (it->event == NULL)
+			bytes += it->len;
+		else {
 			bytes += event_bytes(it->event);
 			ledger_add(&w->in->delivered, 1);
 			ledger_add(&w->stored->received, 1);
