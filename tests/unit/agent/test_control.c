@@ -206,9 +206,11 @@ static void
 test_no_socket(void **state)
 {
 	struct stat st;
-	FILE *f = fopen("./control-file", "w");
+	FILE *f;
 
 	(void)state;
+	unlink("./control-file");
+	f = fopen("./control-file", "w");
 	assert_non_null(f);
 	fclose(f);
 	assert_int_equal(control_bind("./control-file", getuid(), getgid()),
