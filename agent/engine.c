@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@
 #define AUDIT_STATUS	(5 * MONO_S)
 #define LEDGER_EVENT	(60 * MONO_S)
 #define DRAIN_ALL	(1 << 20)
+#define DRAIN_LAST	(1 << 16)	/* of each collector, at the end */
+#define PATIENCE	(60 * MONO_S)	/* with an answer of the broker */
 
 /* Messages per wake-up; the loop calls again for what is left. */
 static const int budgets[COLLECTORS_COUNT] = {
@@ -66,6 +69,7 @@ struct engine {
 	struct recorder			*recorder;
 	int				 control_fd;
 	struct mono			 tried, audit_asked, ledger_sent, started;
+	struct mono			 asked[PARTS];
 	struct wall			 since;
 	bool				 stopping;
 };
@@ -214,6 +218,7 @@ on_opened(struct engine *e, enum collectors_id id,
     const struct wire_answer *a, const char *text, int fd)
 {
 	enum part_id part = part_of(id);
+	bool first = e->parts[part].state == PART_ASKED;
 
 	if (a->status == 0 && fd != -1)
 		start_collector(e, id, fd, text);
@@ -223,9 +228,12 @@ on_opened(struct engine *e, enum collectors_id id,
 	} else
 		part_missing(&e->parts[part], part,
 		    text[0] != '\0' ? text : strerror(-a->status));
-	/* Subscribed first, then scanned: nothing falls in between. */
-	if (id == COLLECTORS_PROC)
+	/* Subscribed first, then scanned: nothing falls in between. Nobody
+	 * tells of exits while the connector is missing: scans do. */
+	if (id == COLLECTORS_PROC && (first || a->status == 0))
 		enrich_start(e->works.enrich);
+	else if (id == COLLECTORS_PROC)
+		process_scan(enrich_processes(e->works.enrich));
 }
 
 static void
@@ -283,6 +291,41 @@ on_broker_gone(void *ctx)
 /* Timers. */
 
 static void
+ask_for(struct engine *e, enum part_id part, enum wire_verb verb)
+{
+	e->asked[part] = mono_now(&e->clock);
+	ask_verb(e->ask, verb);
+}
+
+/* What needs no broker: the routing socket anew, the capture's own again. */
+static void
+retry_here(struct engine *e)
+{
+	int fd;
+
+	if (e->parts[PART_LINK].state == PART_MISSING) {
+		fd = link_open();
+		if (fd >= 0)
+			start_collector(e, COLLECTORS_LINK, fd, "");
+	}
+	if (e->parts[PART_PACKET].state == PART_MISSING) {
+		fd = packet_fd(e->works.collectors[COLLECTORS_PACKET]);
+		if (fd != -1)
+			listen_to(e, COLLECTORS_PACKET, fd, "");
+	}
+}
+
+static bool
+is_wanted(const struct engine *e, enum part_id part)
+{
+	enum part_state s = e->parts[part].state;
+	int64_t since = mono_now(&e->clock).ns - e->asked[part].ns;
+
+	/* An answer may be dropped on its way. */
+	return s == PART_MISSING || (s == PART_ASKED && since > PATIENCE);
+}
+
+static void
 ask_for_missing(struct engine *e)
 {
 	static const struct {
@@ -295,8 +338,9 @@ ask_for_missing(struct engine *e)
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (e->parts[wanted[i].part].state == PART_MISSING)
-			ask_verb(e->ask, wanted[i].verb);
+		if (is_wanted(e, wanted[i].part))
+			ask_for(e, wanted[i].part, wanted[i].verb);
+	retry_here(e);
 }
 
 static void
@@ -478,6 +522,18 @@ say_again(struct engine *e)
 	enrich_ask_again(e->works.enrich);
 }
 
+/* Writing to anything else may wait for somebody. */
+static bool
+are_files(const int *fds, size_t n)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++)
+		if (fstat(fds[i], &st) == -1 || !S_ISREG(st.st_mode))
+			return false;
+	return true;
+}
+
 static void
 start_recording(struct engine *e, int *fds, size_t n, struct buf *out,
     bool *keep)
@@ -486,6 +542,10 @@ start_recording(struct engine *e, int *fds, size_t n, struct buf *out,
 		buf_add_str(out, e->recorder != NULL ?
 		    "error another recording runs\n" :
 		    "error wrong number of files\n");
+		return;
+	}
+	if (!are_files(fds, n)) {
+		buf_add_str(out, "error not regular files\n");
 		return;
 	}
 	e->recorder = recorder_new(fds);
@@ -523,6 +583,22 @@ on_container(void *ctx, const char *id, const char *name, const char *json,
 
 /* Start. */
 
+/* By descriptor: what mkdir made may be a link to elsewhere by now. */
+static int
+own_directory(const char *path, bool made, const struct privileges_user *user)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	    (made ? O_NOFOLLOW : 0));
+	int rc = 0;
+
+	if (fd == -1)
+		return -errno;
+	if (fchown(fd, 0, user->gid) == -1 || fchmod(fd, 01770) == -1)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
 /*
  * A directory of the agent: root's, so that the broker can clean up, and open
  * to the engine's group; sticky, so that neither removes what is the other's.
@@ -533,8 +609,10 @@ make_directory(const struct engine *e, const char *path,
     const struct privileges_user *user)
 {
 	const char *ours = e->settings->state_dir;
+	bool made;
 
-	if (mkdir(path, 01770) == -1) {
+	made = mkdir(path, 01770) == 0;
+	if (!made) {
 		if (errno != EEXIST)
 			return -errno;
 		if ((ours == NULL || strcmp(path, ours) != 0) &&
@@ -542,10 +620,7 @@ make_directory(const struct engine *e, const char *path,
 		    strcmp(path, TALLYMAN_RUNDIR) != 0)
 			return 0;
 	}
-	if (geteuid() == 0 && (chown(path, 0, user->gid) == -1 ||
-	    chmod(path, 01770) == -1))
-		return -errno;
-	return 0;
+	return geteuid() == 0 ? own_directory(path, made, user) : 0;
 }
 
 /* The directory part of a path. */
@@ -797,6 +872,20 @@ begin(struct engine *e)
 	return begin_unprivileged(e);
 }
 
+/* What waits in the sockets still counts; without end it is not taken, since
+ * the rest of the world does not stop with us. */
+static void
+hear_last(struct engine *e)
+{
+	static const enum collectors_id order[] = {
+		COLLECTORS_LINK, COLLECTORS_CONNTRACK, COLLECTORS_PROC,
+		COLLECTORS_PACKET, COLLECTORS_AUDIT,
+	};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		hear(e, order[i], DRAIN_LAST);
+}
+
 /* The end: what was heard goes through, then everything is closed. */
 static void
 finish(struct engine *e)
@@ -847,9 +936,12 @@ engine_run(struct settings *settings, const struct engine_options *options)
 			WIRE_READY
 		};
 
+		for (int i = 0; i < PARTS; i++)
+			e->asked[i] = e->started;
 		for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
 			ask_verb(e->ask, first[i]);
 		rc = loop_run(e->loop);
+		hear_last(e);
 	} else
 		log_errx("not started: %s", strerror(-rc));
 	finish(e);
