@@ -189,7 +189,7 @@ audit_time(const char *line)
 	long long s, ms = 0;
 
 	if (p == NULL || sscanf(p, "audit(%lld.%3lld", &s, &ms) < 1 ||
-	    s < 0 || s > INT64_MAX / MONO_S)
+	    s < 0 || s >= INT64_MAX / MONO_S)
 		return 0;
 	return s * MONO_S + ms * MONO_MS;
 }
