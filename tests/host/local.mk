@@ -9,3 +9,4 @@ EXTRA_DIST += tests/support/host.sh tests/support/testhost \
 host_tests += %D%/15-audit.sh
 check_helpers += %D%/audit_live
 host_tests += %D%/50-backend.sh
+host_tests += %D%/25-flow-process.sh

@@ -1,0 +1,89 @@
+#!/bin/bash
+# Every connection has its container and the process that opened it, also when
+# that lived a few milliseconds. The truth is in argv: each process dials a
+# port of its own, and its arguments say which.
+: "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}"
+# shellcheck source=tests/support/host.sh
+. "$top_srcdir/tests/support/host.sh"
+# shellcheck disable=SC2317 # ok and wait_for call the functions
+
+host_need jq
+host_need_agent
+host_need_audit
+
+n=${TALLYMAN_CONNECTIONS:-200}
+
+host_begin base
+agent_config
+docker run -d --name older tallyman-test/base:1 sleep 1000 >/dev/null
+if ! agent_start; then
+	fail "the agent starts and says READY=1"
+	done_testing
+fi
+pass "the agent starts and says READY=1"
+docker run -d --name newer tallyman-test/base:1 sleep 1000 >/dev/null
+docker run -d --name sharer --net container:newer tallyman-test/base:1 \
+    sleep 1000 >/dev/null
+docker run -d --name hostnet --net host tallyman-test/base:1 sleep 1000 \
+    >/dev/null
+
+# Nobody listens: a SYN, a RST, and the process is gone. $1 first port.
+loop() {
+	echo "i=0; while [ \$i -lt $n ]; do nc -w 1 $TH_OUTSIDE_IP \$(($1 + i)) \
+	    </dev/null >/dev/null 2>&1; i=\$((i + 1)); done"
+}
+
+declare -A base=([older]=20000 [newer]=21000 [sharer]=22000 [hostnet]=23000)
+pids=()
+for who in older newer sharer hostnet; do
+	docker exec "$who" sh -c "$(loop "${base[$who]}")" 9>&- &
+	pids+=($!)
+done
+nsenter --net="$TH_HOST_NETNS" busybox sh -c "$(loop 24000)" 9>&- &
+pids+=($!)
+wait "${pids[@]}"
+
+# port, container, args, method of the process, confidence; the last report.
+collect() {
+	tm flows --json | jq -r '
+	    select(.network.transport == "tcp" and
+	        .destination.port >= 20000 and .destination.port < 25000) |
+	    [.destination.port, .container.name // "none",
+	        ((.process.args // []) | join(" ")),
+	        .tallyman.flow.process.method // "none",
+	        .tallyman.flow.process.confidence // "none",
+	        .tallyman.flow.id, .tallyman.flow.final] | @tsv' |
+	    awk -F '\t' '{ last[$6] = $0 } END { for (k in last) print last[k] }' \
+	    >"$tmp/flows"
+}
+all_there() {
+	collect && (($(wc -l <"$tmp/flows") >= 5 * n))
+}
+wait_for 30 all_there
+is "one flow for each connection" "$(wc -l <"$tmp/flows")" $((5 * n))
+
+# of WHO FIRST: flows of its ports that are not given to it.
+not_of() {
+	awk -F '\t' -v w="$1" -v a="$2" -v b=$(($2 + n)) \
+	    '$1 >= a && $1 < b && $2 != w' "$tmp/flows" | wc -l
+}
+for who in older newer sharer hostnet; do
+	is "$who: each flow has its container" "$(not_of $who \
+	    "${base[$who]}")" 0
+done
+is "host: no flow has a container" "$(not_of none 24000)" 0
+
+# Right: the port stands in the arguments. Wrong with high confidence is a lie.
+right=$(awk -F '\t' 'index($3, " " $1) > 0' "$tmp/flows" | wc -l)
+lies=$(awk -F '\t' '$3 != "" && index($3, " " $1) == 0 && $5 == "high"' \
+    "$tmp/flows" | wc -l)
+diag "$right of $((5 * n)) have their process: $(awk -F '\t' '{
+    n[$4 " (" $5 ")"]++ } END { for (k in n) printf("%s %d; ", k, n[k]) }' \
+    "$tmp/flows")"
+ok "at least 97 of 100 have their process" test $((right * 100)) -ge \
+    $((5 * n * 97))
+is "none has another's with high confidence" "$lies" 0
+
+agent_stop
+is "SIGTERM ends the agent with status" $? 0
+done_testing
