@@ -249,7 +249,7 @@ deliver_bulk(struct writer *w, struct writer_output *o)
 		for (n = 0; i < w->n_batch && n < LOCAL_DOCS; i++) {
 			const struct item *it = w->batch[i];
 
-			if (it->event == NULL || it->bad != 0 ||
+			if (it->event == NULL || it->bad != 0 || it->known ||
 			    writer_must_keep(it->doc.dataset) ||
 			    !output_wants(o->out, it->doc.dataset))
 				continue;
