@@ -70,6 +70,7 @@ struct engine {
 	int				 control_fd;
 	struct mono			 tried, audit_asked, ledger_sent, started;
 	struct mono			 asked[PARTS];
+	struct mono			 docker_seen;
 	struct wall			 since;
 	bool				 stopping;
 };
@@ -344,17 +345,19 @@ ask_for_missing(struct engine *e)
 }
 
 static void
-watch_docker(struct engine *e)
+watch_docker(struct engine *e, struct mono now)
 {
 	char why[PART_WHY];
 
 	if (enrich_docker_ready(e->works.enrich)) {
+		e->docker_seen = now;
 		part_there(&e->parts[PART_DOCKER], PART_DOCKER,
 		    e->settings->enrich.docker_socket);
 		return;
 	}
-	/* The first two seconds belong to the first answer. */
-	if (mono_now(&e->clock).ns - e->started.ns < 2 * MONO_S)
+	/* The first two seconds belong to the first answer, also of a stream
+	 * that was opened anew. */
+	if (now.ns - e->docker_seen.ns < 2 * MONO_S)
 		return;
 	snprintf(why, sizeof(why), "no answer on %s",
 	    e->settings->enrich.docker_socket);
@@ -401,7 +404,7 @@ on_tick(void *ctx, struct mono now)
 	struct engine *e = ctx;
 
 	works_tick(&e->works, now);
-	watch_docker(e);
+	watch_docker(e, now);
 	if (due(&e->tried, now, RETRY)) {
 		ask_for_missing(e);
 		ask_verb(e->ask, WIRE_ALIVE);
@@ -928,7 +931,7 @@ engine_run(struct settings *settings, const struct engine_options *options)
 	settings->audit.rules_gone_ctx = e;
 	e->since = mono_wall(&e->clock);
 	e->started = e->tried = e->ledger_sent = e->audit_asked =
-	    mono_now(&e->clock);
+	    e->docker_seen = mono_now(&e->clock);
 	rc = begin(e);
 	if (rc == 0) {
 		static const enum wire_verb first[] = {
