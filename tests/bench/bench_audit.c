@@ -15,6 +15,7 @@
 
 #define RECORDS_MAX	20000
 #define ROUNDS		7
+#define STAMP_BYTES	64	/* what stands before a record, at most */
 
 struct record {
 	uint32_t	 type;
@@ -120,7 +121,8 @@ write_round(const struct bench *b, uint32_t base, char *out, size_t *at)
 		const struct record *r = &b->records[i];
 
 		at[i] = len;
-		len += (size_t)sprintf(out + len, "audit(1795315493.899:%u): ",
+		len += (size_t)snprintf(out + len, STAMP_BYTES,
+		    "audit(1795315493.899:%u): ",
 		    base + (r->serial - b->records[0].serial));
 		memcpy(out + len, r->body, r->len);
 		len += r->len;
@@ -173,7 +175,7 @@ main(int argc, char **argv)
 		load(&b, argv[i]);
 	if (b.n == 0)
 		return 64;
-	text = malloc(b.bytes + b.n * 64);
+	text = malloc(b.bytes + b.n * STAMP_BYTES);
 	at = calloc(b.n + 1, sizeof(*at));
 	mono_drive(&clock, (struct wall){ 1795315500 * MONO_S });
 	a = audit_assemble_new(ledger, count_event, &b);

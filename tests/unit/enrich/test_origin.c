@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include "tests/unit/enrich/bench.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ every_event_has_its_origin(void **state)
 	    event_str(ev, FIELD_EVENT_DATASET));
 	assert_int_equal(event_get(ev, FIELD_EVENT_CREATED)->time.ns,
 	    bench_wall(0).ns);
-	strcpy(first, event_str(ev, FIELD_EVENT_ID));
+	snprintf(first, sizeof(first), "%s", event_str(ev, FIELD_EVENT_ID));
 	assert_int_equal(strlen(first), 20);
 	/* Alike in everything: still two events. */
 	ev = bench_submit(b, event_new(EVENT_AGENT, bench_wall(0)));
