@@ -573,7 +573,7 @@ split_watch(const char *item, char *path, size_t size, const char **perms)
 	size_t len = strlen(item);
 
 	*perms = "wa";
-	if (colon != NULL && colon[1] != '\0' &&
+	if (colon != NULL && colon[1] != '\0' && strlen(colon + 1) <= 4 &&
 	    colon[1 + strspn(colon + 1, "rwxa")] == '\0') {
 		*perms = colon + 1;
 		len = (size_t)(colon - item);
@@ -588,15 +588,25 @@ split_watch(const char *item, char *path, size_t size, const char **perms)
 	return true;
 }
 
+/* With -a and the fields in the order in which auditctl(8) writes them: it
+ * takes a rule away only when they are in the same order. */
 static int
 add_watch(struct audit_rules *rules, const char *path, const char *perms,
     const char *arch)
 {
 	char text[LINE_MAX_BYTES];
+	struct stat st;
+	bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	size_t n;
 
-	/* -w first: it makes the list and asks whether it is a directory. */
-	snprintf(text, sizeof(text), "-w \"%s\" -p %s -F arch=%s -k "
-	    AUDIT_RULES_PREFIX "_watch", path, perms, arch);
+	n = (size_t)snprintf(text, sizeof(text),
+	    "-a always,exit -F arch=%s -S ", arch);
+	for (const char *p = perms; *p != '\0'; p++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+		    p == perms ? "" : ",", audit_rules_perm_calls(*p));
+	snprintf(text + n, sizeof(text) - n,
+	    " -F \"%s=%s\" -F perm=%s -F key=" AUDIT_RULES_PREFIX "_watch",
+	    dir ? "dir" : "path", path, perms);
 	return add_line(rules, text, NULL, true, true);
 }
 

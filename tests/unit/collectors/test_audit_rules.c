@@ -234,7 +234,7 @@ makes_the_list(void **state)
 	struct audit_conf conf = { .watch = { 3, watch }, .rules = { 1, more },
 	    .docker_socket = "/run/docker.sock" };
 	struct audit_rules rules;
-	unsigned made = 0;
+	unsigned made = 0, watches = 0;
 
 	(void)state;
 	assert_int_equal(audit_rules_make(&conf, &rules), 0);
@@ -249,10 +249,23 @@ makes_the_list(void **state)
 		if (error != 0)
 			fail_msg("%s: %s", rules.lines[i].text, why);
 		assert_true(audit_rules_is_ours(r));
+		/* As auditctl(8) would write it, or it could not take it
+		 * away: the architecture first, the key last. */
+		if ((r->flags & 7) == AUDIT_FILTER_EXIT)
+			assert_int_equal(r->fields[0], AUDIT_ARCH);
+		assert_int_equal(r->fields[r->field_count - 1],
+		    AUDIT_FILTERKEY);
+		if (strstr(rules.lines[i].text, "/etc/shadow") != NULL) {
+			assert_int_equal(r->fields[1], AUDIT_WATCH);
+			assert_int_equal(r->fields[2], AUDIT_PERM);
+			assert_int_equal(r->values[2], AUDIT_PERM_READ);
+			watches++;
+		}
 		audit_rules_free_one(r);
 		made++;
 	}
 	assert_in_range(made, 20, 34);
+	assert_in_range(watches, 1, 2);
 	audit_rules_fini(&rules);
 }
 
