@@ -66,6 +66,9 @@ endif
 
 # Packages, in dist/ of the build directory. Both are made from the tarball,
 # so that a file that no local.mk names is missed here and not at a user's.
+# What they need is here already, since this tree was built; -d and --nodeps,
+# because the package managers would ask for more (a C++ compiler) or do not
+# know this system.
 deb_name = tallyman_$(PACKAGE_VERSION)
 package_dir = $(abs_builddir)/dist
 
@@ -76,15 +79,14 @@ deb: dist-xz
 		cp -R $(distdir)/packaging/debian $(distdir)/debian && \
 		cd $(distdir) && unset MAKEFLAGS MFLAGS MAKELEVEL && \
 		DEB_BUILD_OPTIONS="parallel=2 nocheck" \
-		dpkg-buildpackage -us -uc -b >../build.log 2>&1 || \
+		dpkg-buildpackage -d -us -uc -b >../build.log 2>&1 || \
 		{ tail -n 40 '$(package_dir)/deb/build.log'; exit 1; }
 	mv dist/deb/$(deb_name)-*.deb dist/
 	rm -rf dist/deb
 	@ls $(package_dir)/*.deb
 
-# --nodeps: the build requirements are named for rpm's own distributions, and
-# this runs on Debian as well. Build where you install: the libraries that the
-# package asks for are those of the building host.
+# Build where you install: the libraries that the package asks for are those of
+# the building host.
 rpm: dist-xz %D%/rpm/tallyman.spec
 	rm -rf dist/rpm && $(MKDIR_P) dist/rpm
 	cp $(distdir).tar.xz dist/rpm/

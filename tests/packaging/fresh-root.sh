@@ -5,6 +5,7 @@
 #
 #	fresh-root.sh [run|check]...	both without an argument
 #
+# TESTS in the environment is passed on to make check.
 # The tree that is tested is the last commit, not the working tree.
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}"
 # shellcheck source=tests/packaging/root.sh
@@ -97,7 +98,10 @@ for command; do
 	case $command in
 	run) try_run || failed=1 ;;
 	check)
-		inside sh -c 'cd /root/tallyman && make check' || failed=1
+		inside make -C /root/tallyman check ${TESTS:+"TESTS=$TESTS"} ||
+			failed=1
+		((failed == 0)) ||
+			tail -n 400 "$root/root/tallyman/build/test-suite.log"
 		;;
 	ci)
 		inside sh -c 'cd /root/tallyman && CI=true bash .ci/run' ||

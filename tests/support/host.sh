@@ -226,13 +226,19 @@ agent_config() {
 	agent_dir=$TH_DIR/agent
 	agent_conf=$agent_dir/tallyman.yaml
 	mkdir -p "$agent_dir/state"
+	# A copy, because the engine gives up root and the clone may lie below
+	# a home that is closed to others.
+	rm -rf "$agent_dir/rules"
+	mkdir -m 755 "$agent_dir/rules"
+	cp "$top_srcdir"/rules/sigma/*.yml "$agent_dir/rules/"
+	chmod 644 "$agent_dir/rules"/*
 	cat >"$agent_conf" <<-YAML
 		docker:
 		  socket: $TH_SOCKET
 		store:
 		  path: $agent_dir/state/tallyman.db
 		rules:
-		  paths: [$top_srcdir/rules/sigma]
+		  paths: [$agent_dir/rules]
 		${1:-}
 	YAML
 }
