@@ -223,10 +223,9 @@ on_opened(struct engine *e, enum collectors_id id,
 
 	if (a->status == 0 && fd != -1)
 		start_collector(e, id, fd, text);
-	else if (a->status == -ECANCELED) {
-		e->parts[part].state = PART_OFF;
-		snprintf(e->parts[part].why, PART_WHY, "%s", text);
-	} else
+	else if (a->status == -ECANCELED)
+		part_off(&e->parts[part], text);
+	else
 		part_missing(&e->parts[part], part,
 		    text[0] != '\0' ? text : strerror(-a->status));
 	/* Subscribed first, then scanned: nothing falls in between. Nobody
@@ -673,7 +672,7 @@ open_capture(struct engine *e)
 	int rc;
 
 	if (!e->settings->packet.enabled) {
-		e->parts[PART_PACKET].state = PART_OFF;
+		part_off(&e->parts[PART_PACKET], "capture.enabled is off");
 		return;
 	}
 	rc = packet_collector.start(packet, -1);

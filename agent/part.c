@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/part.h"
@@ -28,26 +27,54 @@ part_name(enum part_id id)
 	return parts_table[id].name;
 }
 
+/* One line, whatever it was: several findings are separated by "; ". True
+ * when it is not what stood there. */
+static bool
+set_why(struct part *p, const char *why)
+{
+	size_t n = 0, len = strlen(why);
+	char line[PART_WHY];
+
+	while (len > 0 && why[len - 1] == '\n')
+		len--;
+	for (size_t i = 0; i < len && n < sizeof(line) - 3; i++) {
+		if (why[i] == '\n')
+			line[n++] = ';';
+		line[n++] = why[i] == '\n' ? ' ' : why[i];
+	}
+	line[n++] = '\0';
+	if (strcmp(p->why, line) == 0)
+		return false;
+	memcpy(p->why, line, n);
+	return true;
+}
+
 void
 part_there(struct part *p, enum part_id id, const char *how)
 {
+	(void)set_why(p, how);
 	if (p->state != PART_THERE)
 		log_info("%s: there%s%s", parts_table[id].name,
-		    how[0] == '\0' ? "" : ": ", how);
+		    p->why[0] == '\0' ? "" : ": ", p->why);
 	p->state = PART_THERE;
 	p->said = false;
-	snprintf(p->why, sizeof(p->why), "%s", how);
 }
 
 void
 part_missing(struct part *p, enum part_id id, const char *why)
 {
-	if (!p->said || strcmp(p->why, why) != 0)
-		log_warnx("%s: missing: %s: %s", parts_table[id].name, why,
+	if (set_why(p, why) || !p->said)
+		log_warnx("%s: missing: %s: %s", parts_table[id].name, p->why,
 		    parts_table[id].cost);
 	p->state = PART_MISSING;
 	p->said = true;
-	snprintf(p->why, sizeof(p->why), "%s", why);
+}
+
+void
+part_off(struct part *p, const char *why)
+{
+	(void)set_why(p, why);
+	p->state = PART_OFF;
 }
 
 void

@@ -18,7 +18,7 @@ enum part_id {
 };
 enum part_state { PART_ASKED, PART_THERE, PART_MISSING, PART_OFF };
 
-#define PART_WHY	256
+#define PART_WHY	512
 
 struct part {
 	enum part_state	state;
@@ -30,6 +30,8 @@ const char *part_name(enum part_id);
 /* Logs a change of state, once for each reason. how may be "". */
 void part_there(struct part *, enum part_id, const char *how);
 void part_missing(struct part *, enum part_id, const char *why);
+/* The configuration does not want it. */
+void part_off(struct part *, const char *why);
 /* [{"name":..,"state":..,"why":..,"cost":..},..] */
 void part_write_json(const struct part parts[static PARTS],
     struct json_writer *);

@@ -181,10 +181,17 @@ look(struct audit_report *report, struct audit_status *status,
 		report->obstacles |= AUDIT_OBSTACLE_OWNED;
 	}
 	if (s->other_pid != 0) {
-		report->owner_pid = s->other_pid;
+		report->second_pid = s->other_pid;
 		report->obstacles |= AUDIT_OBSTACLE_SECOND;
 	}
 	return 0;
+}
+
+/* Somebody else has the records, be it another agent. */
+static bool
+is_taken(const struct audit_report *report)
+{
+	return report->owner_pid != 0 || report->second_pid != 0;
 }
 
 void
@@ -205,11 +212,11 @@ audit_control_probe(const struct audit_conf *conf, struct audit_report *report)
 	report->rules = (unsigned)s.n_ours;
 	end_survey(&s);
 	close(fd);
-	report->mode = report->owner_pid != 0 ? AUDIT_MODE_MULTICAST :
+	report->mode = is_taken(report) ? AUDIT_MODE_MULTICAST :
 	    AUDIT_MODE_UNICAST;
 	if (conf->mode == AUDIT_MODE_MULTICAST)
 		report->mode = AUDIT_MODE_MULTICAST;
-	else if (conf->mode == AUDIT_MODE_UNICAST && report->owner_pid != 0)
+	else if (conf->mode == AUDIT_MODE_UNICAST && is_taken(report))
 		report->mode = AUDIT_MODE_OFF;
 }
 
@@ -366,7 +373,7 @@ open_any(struct audit_control *c, struct audit_report *report)
 {
 	int want = c->options.conf->mode, fd = -EEXIST;
 
-	if (want != AUDIT_MODE_MULTICAST && report->owner_pid == 0) {
+	if (want != AUDIT_MODE_MULTICAST && !is_taken(report)) {
 		fd = open_unicast(c, report);
 		if (fd >= 0)
 			return fd;
@@ -858,7 +865,8 @@ audit_control_explain(const struct audit_report *r, struct buf *out)
 		    "it to let the agent take its place\n", r->owner_pid);
 	if (r->obstacles & AUDIT_OBSTACLE_SECOND)
 		buf_printf(out, "process %u is an agent that uses audit "
-		    "already: stop one of the two\n", r->owner_pid);
+		    "already: a second one listens beside it\n",
+		    r->second_pid);
 	if (r->obstacles & AUDIT_OBSTACLE_RULES)
 		buf_printf(out, "%u audit rules were refused, the first: %s\n",
 		    r->rules_refused, r->refused);

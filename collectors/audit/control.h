@@ -61,6 +61,7 @@ struct audit_report {
 	enum audit_mode	mode;		/* what was chosen; OFF: nothing */
 	unsigned	obstacles;
 	uint32_t	owner_pid;	/* the other daemon, 0 none */
+	uint32_t	second_pid;	/* an agent that runs, 0 none */
 	unsigned	rules;		/* of ours, in the kernel */
 	unsigned	rules_refused;
 	unsigned	foreign_rules;	/* of others */
