@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/command.h"
+#include "collectors/audit/rules.h"
 #include "outputs/outputs.h"
 #include "rules/rules.h"
 
@@ -50,6 +51,7 @@ check_all(const struct command_env *env)
 	buf_init(&errors, 0);
 	rc = check_outputs(s, &errors, &n_outputs);
 	rc |= check_rules(s, &errors, &n_rules);
+	rc |= audit_rules_check(&s->audit, &errors);
 	fputs(buf_text(&errors), stderr);
 	buf_fini(&errors);
 	if (rc == 0)
