@@ -94,8 +94,8 @@ is "bridged packets pass netfilter, as on a Docker host" \
     "$(on_host cat /proc/sys/net/bridge/bridge-nf-call-iptables)" 1
 
 # shellcheck disable=SC2016 # for the shell in the container
-got=$(script -qec "'$testhost' -n $TH_NAME docker exec -it web \
-    sh -c 'tty; echo in \$(hostname)'" /dev/null </dev/null | tr -d '\r')
+got=$(at_terminal "$testhost" -n "$TH_NAME" docker exec -it web \
+    sh -c 'tty; echo in $(hostname)' | tr -d '\r')
 ok "docker exec -it has a terminal" grep -q /dev/pts/ <<<"$got"
 is "docker exec -it is in the container" \
     "$(sed -n 's/^in //p' <<<"$got")" \

@@ -16,8 +16,8 @@ promiscuous() {
 	    grep -o '^[0-9]*: [^@:]*\|promiscuity [1-9]*' | paste -sd' ' -
 }
 shell_in() {
-	script -qec "'$testhost' -n $TH_NAME docker exec -it $1 sh -c 'exit 0'" \
-	    /dev/null </dev/null >/dev/null 9>&-
+	at_terminal "$testhost" -n "$TH_NAME" docker exec -it "$1" \
+	    sh -c 'exit 0' >/dev/null
 }
 alert_ids() {
 	tm alerts --json | jq -r .event.id | sort

@@ -51,8 +51,8 @@ console_ids() {
 	    (.key | sub(".*/"; "")) as $id | range(.value) | $id' | sort
 }
 shell_in() {
-	script -qec "'$testhost' -n $TH_NAME docker exec -it $1 sh -c 'exit 0'" \
-	    /dev/null </dev/null >/dev/null 9>&-
+	at_terminal "$testhost" -n "$TH_NAME" docker exec -it "$1" \
+	    sh -c 'exit 0' >/dev/null
 }
 alert_ids() {
 	tm alerts --json | jq -r .event.id | sort

@@ -1,13 +1,16 @@
 # host.sh: what the host tests share, on top of tap.sh.  A test sources it:
 #	. "$top_srcdir/tests/support/host.sh"
 #
-# The test host (one at a time on a machine: kernel audit has one owner)
+# The test host (one at a time on a machine: kernel audit has one owner; a
+# test whose agents leave audit alone says host_shares=1 before host_begin and
+# runs beside its like)
 #	host_need TOOL...        skip the test when a tool or right is missing
 #	host_begin IMAGE...      lock, keep the audit state, bring a host up
 #	on_host COMMAND...       in the host's network namespace
 #	on_outside COMMAND...    in the outside's
 #	on_host_bg, on_outside_bg COMMAND...   in the background, pid in $!
 #	docker ARGUMENT...       against the test host's daemon
+#	at_terminal COMMAND...   with a terminal at which nobody types
 #	host_end                 take all of it away (also done at exit)
 #
 # The agent under test, in the host's network namespace or in $agent_netns
@@ -43,6 +46,7 @@ agent_pid=
 tm_conf=
 agent_netns=
 audit_saved=
+host_shares=
 TH_NAME=
 
 # wait_for SECONDS COMMAND...
@@ -143,10 +147,18 @@ host_need_agent() {
 	fi
 }
 
+# Whoever waits holds the turn, so that an exclusive test is not kept waiting
+# by an endless row of sharing ones.
 host_take_lock() {
 	mkdir -p "$(dirname "$host_lock")"
-	exec 9>"$host_lock"
-	flock 9
+	exec 8>"$host_lock.turn" 9>"$host_lock"
+	flock 8
+	if [[ -n $host_shares ]]; then
+		flock --shared 9
+	else
+		flock 9
+	fi
+	exec 8>&-
 }
 
 host_begin() {
@@ -160,7 +172,8 @@ host_begin() {
 	chmod 755 "$tmp"
 	host_take_lock
 	"$testhost" sweep >/dev/null 2>&1
-	command -v auditctl >/dev/null && audit_keep 2>/dev/null
+	[[ -n $host_shares ]] || ! command -v auditctl >/dev/null ||
+	    audit_keep 2>/dev/null
 	TH_NAME=$("$testhost" up --owner $$ "${args[@]}" 2>"$tmp/up.log" 9>&-)
 	if [[ -z $TH_NAME ]]; then
 		diag "$(cat "$tmp/up.log")"
@@ -190,6 +203,19 @@ on_outside_bg() {
 
 docker() {
 	"$testhost" -n "$TH_NAME" docker "$@"
+}
+
+# The keyboard is a pipe that stays open: at the end of its input script(1)
+# types control characters, whose echo would stand among what is said.
+at_terminal() {
+	local keys rc
+
+	keys=$(mktemp -u "$tmp/keys.XXXXXX")
+	mkfifo "$keys"
+	script -qec "$(printf '%q ' "$@")" /dev/null <>"$keys" 9>&-
+	rc=$?
+	rm -f "$keys"
+	return $rc
 }
 
 container_ip() {
