@@ -22,6 +22,7 @@
 #include "collectors/conntrack/conntrack.h"
 #include "collectors/link/link.h"
 #include "collectors/packet/packet.h"
+#include "enrich/docker.h"
 #include "outputs/outputs.h"
 #include "outputs/writer.h"
 
@@ -346,6 +347,7 @@ ask_for_missing(struct engine *e)
 static void
 watch_docker(struct engine *e, struct mono now)
 {
+	const char *trouble = "";
 	char why[PART_WHY];
 
 	if (enrich_docker_ready(e->works.enrich)) {
@@ -354,12 +356,15 @@ watch_docker(struct engine *e, struct mono now)
 		    e->settings->enrich.docker_socket);
 		return;
 	}
+	if (enrich_docker(e->works.enrich) != NULL)
+		trouble = docker_trouble(enrich_docker(e->works.enrich));
 	/* The first two seconds belong to the first answer, also of a stream
-	 * that was opened anew. */
-	if (now.ns - e->docker_seen.ns < 2 * MONO_S)
+	 * that was opened anew; a socket that is not there needs no wait. */
+	if (now.ns - e->docker_seen.ns < 2 * MONO_S &&
+	    (e->parts[PART_DOCKER].state != PART_ASKED || trouble[0] == '\0'))
 		return;
-	snprintf(why, sizeof(why), "no answer on %s",
-	    e->settings->enrich.docker_socket);
+	snprintf(why, sizeof(why), "%s: %s", e->settings->enrich.docker_socket,
+	    trouble[0] == '\0' ? "no answer" : trouble);
 	part_missing(&e->parts[PART_DOCKER], PART_DOCKER, why);
 }
 

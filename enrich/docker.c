@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,8 @@ struct docker {
 	struct splitter		 events;
 	struct map		*wants;		/* 64 digits to struct want */
 	unsigned		 in_flight;
-	bool			 open, listed, said_away;
+	bool			 open, listed, said_away, answered;
+	char			 trouble[64];
 	int64_t			 retry_at, retry_ns, list_at, ticked_ns;
 	struct wall		 list_asked, last;
 	struct hash_key		 key;
@@ -137,6 +139,12 @@ bool
 docker_ready(const struct docker *d)
 {
 	return d->open && d->listed;
+}
+
+const char *
+docker_trouble(const struct docker *d)
+{
+	return d->trouble;
 }
 
 static void
@@ -401,7 +409,8 @@ docker_on_list(struct docker *d, const char *json, size_t len)
 	splitter_fini(&s);
 	if (r.whole) {
 		container_each(d->env.containers, drop_unseen, &r);
-		d->listed = true;
+		d->listed = d->answered = true;
+		d->trouble[0] = '\0';
 		if (d->said_away)
 			log_notice("docker answers again");
 		d->said_away = false;
@@ -583,10 +592,12 @@ docker_on_events_end(struct docker *d, const char *why)
 {
 	if (!d->open)
 		return;
-	if (!d->said_away)
+	(void)snprintf(d->trouble, sizeof(d->trouble), "%s", why);
+	if (d->answered && !d->said_away) {
 		log_notice("docker event stream ended: %s; containers are "
 		    "named from memory until it is back", why);
-	d->said_away = true;
+		d->said_away = true;
+	}
 	ledger_add(d->breaks, 1);
 	back_off(d);
 }

@@ -53,6 +53,9 @@ void docker_ask_again(struct docker *);
 void docker_tick(struct docker *, struct mono now);
 /* True while the event stream is open and a list has been seen. */
 bool docker_ready(const struct docker *);
+/* Why the stream ended last, "" when it did not or a list came since. Valid
+ * until the next call. */
+const char *docker_trouble(const struct docker *);
 /* Asks for a container that something else has heard of; cheap when it is on
  * its way already. */
 void docker_want(struct docker *, const char *id, struct wall from);
