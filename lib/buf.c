@@ -71,6 +71,19 @@ reserve(struct buf *b, size_t extra)
 	return true;
 }
 
+char *
+buf_grow(struct buf *b, size_t n)
+{
+	char *p;
+
+	if (!reserve(b, n))
+		return NULL;
+	p = b->data + b->len;
+	b->len += n;
+	b->data[b->len] = '\0';
+	return p;
+}
+
 void
 buf_add(struct buf *b, const void *data, size_t len)
 {

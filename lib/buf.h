@@ -37,6 +37,8 @@ void buf_add_str(struct buf *, const char *);
 void buf_add_char(struct buf *, char);
 void buf_add_u64(struct buf *, uint64_t);
 void buf_add_i64(struct buf *, int64_t);
+/* n more bytes, for the caller to write; NULL when there is no room. */
+char *buf_grow(struct buf *, size_t n);
 /* Lower-case hex, two digits a byte. */
 void buf_add_hex(struct buf *, const void *data, size_t len);
 void buf_printf(struct buf *, const char *fmt, ...)

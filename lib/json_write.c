@@ -99,13 +99,30 @@ skip_plain(const uint8_t *p, const uint8_t *end)
 	return p;
 }
 
+static void
+write_plain(struct buf *out, const char *s, size_t len)
+{
+	char *p = buf_grow(out, len + 2);
+
+	if (p == NULL)
+		return;
+	p[0] = '"';
+	memcpy(p + 1, s, len);
+	p[len + 1] = '"';
+}
+
 /* The string with its quotes: runs of good bytes are copied whole. */
 static void
 write_string(struct buf *out, const char *s, size_t len)
 {
-	const uint8_t *p = (const uint8_t *)s, *end = p + len, *run = p;
+	const uint8_t *run = (const uint8_t *)s, *end = run + len;
+	const uint8_t *p = skip_plain(run, end);
 	size_t n;
 
+	if (p == end && len != 0) {
+		write_plain(out, s, len);
+		return;
+	}
 	buf_add_char(out, '"');
 	while ((p = skip_plain(p, end)) < end) {
 		n = *p < 0x80 ? 0 : utf8_size(p, (size_t)(end - p));

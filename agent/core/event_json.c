@@ -2,75 +2,124 @@
  * The table is sorted by name, so the fields of one object stand together:
  * from one field to the next the writer closes the objects that the two
  * names do not share and opens the new ones. Names of the table need no
- * escapes, so all that stands between two values is put together here and
- * appended at once; json_writer writes the values.
+ * escapes, so what opens them is put together once for each name;
+ * json_writer writes the values.
  */
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "agent/core/event.h"
 #include "lib/json.h"
 
 /* No field of the table: the names of those that are missing. */
+#define MISSING		FIELD_COUNT
 #define MISSING_NAME	"tallyman.missing"
 
-/* Length of the path of the objects that both are in, up to its last dot. */
-static size_t
-shared_path(const char *a, const char *b)
-{
-	size_t last = 0;
+#define OBJECTS_MAX	6	/* dots in a name */
+#define OPENING_BYTES	112	/* "a":{"b":{"c": of one name */
 
-	for (size_t i = 0; a[i] == b[i] && a[i] != '\0'; i++)
-		if (a[i] == '.')
-			last = i + 1;
-	return last;
-}
-
-/* What goes between two values. */
-struct glue {
-	char	text[512];
-	size_t	len;
+/* How the key of a field is written. */
+struct opening {
+	uint16_t	object[OBJECTS_MAX];	/* that it is in, by number */
+	uint8_t		from[OBJECTS_MAX + 1];	/* text below so many of them */
+	uint8_t		depth;			/* dots */
+	uint8_t		len;
+	char		text[OPENING_BYTES];
 };
 
-static void
-add(struct glue *g, const char *text, size_t len)
+/* Set once and never changed. */
+static pthread_once_t opened = PTHREAD_ONCE_INIT;
+static struct opening openings[FIELD_COUNT + 1];
+
+static const char *
+name_of(size_t id)
 {
-	assert(len <= sizeof(g->text) - g->len);
-	memcpy(g->text + g->len, text, len);
-	g->len += len;
+	return id == MISSING ? MISSING_NAME : field_table[id].name;
 }
 
-/* A bracket for each dot. */
 static void
-leave(struct glue *g, const char *path)
+append(struct opening *o, const char *text, size_t len)
 {
-	for (; *path != '\0'; path++)
-		if (*path == '.')
-			add(g, "}", 1);
+	assert(len <= sizeof(o->text) - o->len);
+	memcpy(o->text + o->len, text, len);
+	o->len = (uint8_t)(o->len + len);
 }
+
+static void
+open_name(struct opening *o, const char *name)
+{
+	const char *dot;
+
+	append(o, "\"", 1);
+	for (; (dot = strchr(name, '.')) != NULL; name = dot + 1) {
+		append(o, name, (size_t)(dot - name));
+		append(o, "\":{\"", 4);
+		assert(o->depth < OBJECTS_MAX);
+		o->from[++o->depth] = (uint8_t)(o->len - 1);
+	}
+	append(o, name, strlen(name));
+	append(o, "\":", 2);
+}
+
+/* The first n objects that a name is in are the same for both. */
+static bool
+shares(size_t a, size_t b, size_t n)
+{
+	const struct opening *x = &openings[a], *y = &openings[b];
+
+	return n <= x->depth && n <= y->depth && x->from[n] == y->from[n] &&
+	    memcmp(x->text, y->text, x->from[n]) == 0;
+}
+
+static void
+open_all(void)
+{
+	for (size_t i = 0; i <= FIELD_COUNT; i++) {
+		open_name(&openings[i], name_of(i));
+		/* An object has the number of the first field in it. */
+		for (size_t n = 1; n <= openings[i].depth; n++)
+			for (size_t first = 0; first <= i; first++)
+				if (shares(first, i, n)) {
+					openings[i].object[n - 1] =
+					    (uint16_t)first;
+					break;
+				}
+	}
+}
+
+/* What was written last; NULL: nothing yet. */
+struct place {
+	struct buf		*out;
+	const struct opening	*at;
+};
 
 /* From the field that was written last to this one's key. */
 static void
-enter(struct buf *out, const char **at, const char *name)
+enter(struct place *p, size_t id)
 {
-	size_t shared = shared_path(*at, name);
-	const char *part = name + shared, *dot;
-	struct glue g;
+	const struct opening *to = &openings[id];
+	size_t same = 0, leave = 0;
+	char *text;
 
-	g.len = 0;		/* the text needs no zeros */
-	leave(&g, *at + shared);
-	if (**at != '\0')
-		add(&g, ",", 1);
-	add(&g, "\"", 1);
-	for (; (dot = strchr(part, '.')) != NULL; part = dot + 1) {
-		add(&g, part, (size_t)(dot - part));
-		add(&g, "\":{\"", 4);
+	if (p->at == NULL) {
+		buf_add(p->out, to->text, to->len);
+		p->at = to;
+		return;
 	}
-	add(&g, part, strlen(part));
-	add(&g, "\":", 2);
-	buf_add(out, g.text, g.len);
-	*at = name;
+	while (same < p->at->depth && same < to->depth &&
+	    p->at->object[same] == to->object[same])
+		same++;
+	leave = p->at->depth - same;
+	text = buf_grow(p->out, leave + 1 + to->len - to->from[same]);
+	if (text == NULL)
+		return;
+	memset(text, '}', leave);
+	text[leave] = ',';
+	memcpy(text + leave + 1, to->text + to->from[same],
+	    to->len - (size_t)to->from[same]);
+	p->at = to;
 }
 
 static void
@@ -141,23 +190,23 @@ write_value(struct json_writer *w, const struct event_value *v)
 }
 
 static void
-write_field(struct buf *out, const char **at, const struct event_value *v)
+write_field(struct place *p, const struct event_value *v)
 {
 	struct json_writer w;
 
-	enter(out, at, field_table[v->field].name);
-	json_writer_init(&w, out);
+	enter(p, v->field);
+	json_writer_init(&w, p->out);
 	write_value(&w, v);
 }
 
 static void
-write_missing(struct buf *out, const char **at, const struct event *e,
+write_missing(struct place *p, const struct event *e,
     const enum field_id *ids, size_t n)
 {
 	struct json_writer w;
 
-	enter(out, at, MISSING_NAME);
-	json_writer_init(&w, out);
+	enter(p, MISSING);
+	json_writer_init(&w, p->out);
 	json_open(&w, '[');
 	for (size_t i = 0; i < n; i++)
 		if (event_get(e, ids[i]) == NULL)
@@ -165,8 +214,16 @@ write_missing(struct buf *out, const char **at, const struct event *e,
 	json_close(&w, ']');
 }
 
+/* Does a field come after the list of missing ones? */
+static bool
+is_behind(const char *name)
+{
+	return name[0] > MISSING_NAME[0] || (name[0] == MISSING_NAME[0] &&
+	    strcmp(name, MISSING_NAME) > 0);
+}
+
 static void
-write_fields(struct buf *out, const char **at, const struct event *e)
+write_fields(struct place *p, const struct event *e)
 {
 	enum field_id ids[FIELD_COUNT];
 	size_t n = event_fields(e, ids);
@@ -180,29 +237,28 @@ write_fields(struct buf *out, const char **at, const struct event *e)
 		if (v == NULL)
 			continue;
 		if (missing && !written &&
-		    strcmp(field_table[ids[i]].name, MISSING_NAME) > 0) {
-			write_missing(out, at, e, ids, n);
+		    is_behind(field_table[ids[i]].name)) {
+			write_missing(p, e, ids, n);
 			written = true;
 		}
-		write_field(out, at, v);
+		write_field(p, v);
 	}
 	if (missing && !written)
-		write_missing(out, at, e, ids, n);
+		write_missing(p, e, ids, n);
 }
 
 int
 event_write_json(const struct event *e, struct buf *out)
 {
-	struct glue end;
+	struct place p = { .out = out };
 	size_t before = out->len;
-	const char *at = "";
 
+	pthread_once(&opened, open_all);
 	buf_add_char(out, '{');
-	write_fields(out, &at, e);
-	end.len = 0;
-	leave(&end, at);
-	add(&end, "}", 1);
-	buf_add(out, end.text, end.len);
+	write_fields(&p, e);
+	for (size_t i = 0; p.at != NULL && i < p.at->depth; i++)
+		buf_add_char(out, '}');
+	buf_add_char(out, '}');
 	if (buf_ok(out))
 		return 0;
 	if (out->len > before) {

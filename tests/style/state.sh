@@ -14,6 +14,7 @@ log.o:*	the one module with a state of its own (lib/log.h)
 hash.o:fetched	libcrypto's algorithms, looked up once and never changed
 hash.o:sha1	the same
 hash.o:sha256	the same
+event_json.o:open*	the names of all fields, put together once
 END
 }
 

@@ -100,6 +100,26 @@ drops_from_the_front(void **state)
 	buf_fini(&b);
 }
 
+static void
+gives_room_to_write(void **state)
+{
+	struct buf b;
+	char *p;
+
+	(void)state;
+	buf_init(&b, 5);
+	buf_add_str(&b, "ab");
+	p = buf_grow(&b, 3);
+	assert_non_null(p);
+	memcpy(p, "cde", 3);
+	assert_string_equal(buf_text(&b), "abcde");
+	assert_int_equal(b.len, 5);
+	assert_null(buf_grow(&b, 1));
+	assert_false(buf_ok(&b));
+	assert_string_equal(buf_text(&b), "abcde");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -107,7 +127,8 @@ main(void)
 		cmocka_unit_test(appends),
 		cmocka_unit_test(grows_to_its_cap_and_no_further),
 		cmocka_unit_test(fails_whole_and_stays_failed),
-		cmocka_unit_test(drops_from_the_front)
+		cmocka_unit_test(drops_from_the_front),
+		cmocka_unit_test(gives_room_to_write)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
