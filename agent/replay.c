@@ -17,6 +17,7 @@
 #define STEP		(25 * MONO_MS)
 /* A hole in the input longer than this is jumped over. */
 #define STEPS_MAX	400
+#define WRITE_BYTES	(64u << 10)	/* to a file at a time */
 
 struct replay {
 	struct works	 works;
@@ -93,7 +94,7 @@ feed(struct replay *r, const struct source_input *in)
 static int
 replay_all(struct replay *r)
 {
-	struct source_input in;
+	const struct source_input *in;
 	struct wall now;
 	struct buf why;
 	int rc;
@@ -102,7 +103,7 @@ replay_all(struct replay *r)
 	while ((rc = sources_next(r->sources, &in, &now, &why)) == 1 &&
 	    r->error == 0) {
 		drive(r, now);
-		feed(r, &in);
+		feed(r, in);
 	}
 	if (rc < 0)
 		fputs(buf_text(&why), stderr);
@@ -172,6 +173,8 @@ replay(const struct command_env *env, const struct replay_options *options,
 		    strerror(errno));
 		goto out;
 	}
+	if (r->out != stdout)
+		(void)setvbuf(r->out, NULL, _IOFBF, WRITE_BYTES);
 	rc = begin(r, settings);
 	if (rc == 0)
 		rc = replay_all(r);

@@ -12,6 +12,7 @@
 
 #define FILES_MAX	64
 #define HEX_BYTES	(32u << 20)
+#define READ_BYTES	(256u << 10)	/* of a capture file at a time */
 
 struct source {
 	enum bundle_file	 file;
@@ -71,30 +72,35 @@ sources_free(struct sources *all)
 	free(all);
 }
 
+/* libpcap takes the file over. */
 static int
-open_source(struct source *s, struct buf *why)
+open_capture(struct source *s, struct buf *why)
 {
 	char err[PCAP_ERRBUF_SIZE];
 
-	if (s->file == BUNDLE_PACKET) {
-		s->pcap = pcap_open_offline_with_tstamp_precision(s->path,
-		    PCAP_TSTAMP_PRECISION_NANO, err);
-		if (s->pcap == NULL) {
-			bool said = strncmp(err, s->path,
-			    strlen(s->path)) == 0;
-
-			buf_printf(why, "%s%s%s\n", said ? "" : s->path,
-			    said ? "" : ": ", err);
-			return -EINVAL;
-		}
-		return 0;
+	/* libpcap reads a packet in two pieces: mostly from this buffer. */
+	(void)setvbuf(s->in, NULL, _IOFBF, READ_BYTES);
+	s->pcap = pcap_fopen_offline_with_tstamp_precision(s->in,
+	    PCAP_TSTAMP_PRECISION_NANO, err);
+	if (s->pcap == NULL) {
+		buf_printf(why, "%s: %s\n", s->path, err);
+		return -EINVAL;
 	}
-	s->in = fopen(s->path, "re");
+	s->in = NULL;
+	return 0;
+}
+
+static int
+open_source(struct source *s, struct buf *why)
+{
+	bool standard = s->file == BUNDLE_PACKET && strcmp(s->path, "-") == 0;
+
+	s->in = standard ? stdin : fopen(s->path, "re");
 	if (s->in == NULL) {
 		buf_printf(why, "%s: %s\n", s->path, strerror(errno));
 		return -errno;
 	}
-	return 0;
+	return s->file == BUNDLE_PACKET ? open_capture(s, why) : 0;
 }
 
 int
@@ -375,8 +381,8 @@ pick_by_time(struct sources *all, struct buf *why, int *rc)
 }
 
 int
-sources_next(struct sources *all, struct source_input *out, struct wall *now,
-    struct buf *why)
+sources_next(struct sources *all, const struct source_input **out,
+    struct wall *now, struct buf *why)
 {
 	struct source *s;
 	int rc;
@@ -386,7 +392,7 @@ sources_next(struct sources *all, struct source_input *out, struct wall *now,
 	if (s == NULL)
 		return rc;
 	s->loaded = false;
-	*out = s->next;
+	*out = &s->next;
 	*now = all->order != NULL ? all->run_time : s->next.input.when;
 	return 1;
 }

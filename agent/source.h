@@ -30,7 +30,7 @@ int sources_add_bundle(struct sources *, const char *directory,
     struct buf *why);
 /* 1, 0 at the end, -EBADMSG for a broken line (why says where). *now: the
  * time that the clock shall show. */
-int sources_next(struct sources *, struct source_input *, struct wall *now,
-    struct buf *why);
+int sources_next(struct sources *, const struct source_input **,
+    struct wall *now, struct buf *why);
 
 #endif

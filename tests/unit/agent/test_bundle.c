@@ -84,15 +84,15 @@ static void
 expect(struct sources *s, enum bundle_file file, int64_t ms,
     const void *bytes, size_t len)
 {
-	struct source_input in;
+	const struct source_input *in;
 	struct wall now;
 	struct buf why;
 
 	buf_init(&why, 0);
 	assert_int_equal(sources_next(s, &in, &now, &why), 1);
-	assert_int_equal(in.file, file);
-	assert_int_equal(in.input.len, len);
-	assert_memory_equal(in.input.bytes, bytes, len);
+	assert_int_equal(in->file, file);
+	assert_int_equal(in->input.len, len);
+	assert_memory_equal(in->input.bytes, bytes, len);
 	assert_int_equal(now.ns, START + ms * MONO_MS);
 	buf_fini(&why);
 }
@@ -101,7 +101,7 @@ static void
 test_round_trip(void **state)
 {
 	struct sources *s = sources_new();
-	struct source_input in;
+	const struct source_input *in;
 	struct wall now;
 	struct buf why;
 	static const char audit[] =
@@ -114,10 +114,10 @@ test_round_trip(void **state)
 	expect(s, BUNDLE_LINK, 0, "\x00\xff\x01", 3);
 	expect(s, BUNDLE_DOCKER, 1, "[\"\\u0000\"]", 10);
 	assert_int_equal(sources_next(s, &in, &now, &why), 1);
-	assert_int_equal(in.file, BUNDLE_PROCFS);
-	assert_int_equal(in.answer.pid, 42);
-	assert_int_equal(in.answer.verb, WIRE_PROC);
-	assert_memory_equal(in.input.bytes, "\0\0", 2);
+	assert_int_equal(in->file, BUNDLE_PROCFS);
+	assert_int_equal(in->answer.pid, 42);
+	assert_int_equal(in->answer.verb, WIRE_PROC);
+	assert_memory_equal(in->input.bytes, "\0\0", 2);
 	/* One run: both at the time of its first. */
 	expect(s, BUNDLE_PACKET, 2, "packet one, long enough", 23);
 	expect(s, BUNDLE_PACKET, 2, "packet two, long enough", 23);
@@ -157,7 +157,7 @@ static void
 test_broken_line(void **state)
 {
 	struct sources *s = sources_new();
-	struct source_input in;
+	const struct source_input *in;
 	struct wall now;
 	char path[128];
 	struct buf why;
