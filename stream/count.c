@@ -391,8 +391,17 @@ count_identity(const struct count_key *key, const struct flow *f,
 	/* An error's body holds addresses that NAT changes. */
 	if (!d->inner) {
 		tail_n = tail_len(d);
-		memcpy(head, d->payload, n);
-		memcpy(tail, d->payload + d->captured - tail_n, tail_n);
+		/* The usual lengths are copied without a call. */
+		if (n == HEAD_BYTES)
+			memcpy(head, d->payload, HEAD_BYTES);
+		else
+			memcpy(head, d->payload, n);
+		if (tail_n == TAIL_BYTES)
+			memcpy(tail, d->payload + d->captured - TAIL_BYTES,
+			    TAIL_BYTES);
+		else
+			memcpy(tail, d->payload + d->captured - tail_n,
+			    tail_n);
 	}
 	w[0] = (uint64_t)f->serial << 32 | d->payload_len;
 	w[1] = (uint64_t)d->ip_id << 48 | (uint64_t)d->icmp_seq << 32 |

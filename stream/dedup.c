@@ -186,6 +186,12 @@ lower_counts(struct identity *i)
 		    (uint16_t)(i->count[p] - least) : 0;
 }
 
+void
+dedup_expect(const struct dedup *d, uint64_t hash)
+{
+	slots_expect(&d->slots, hash);
+}
+
 bool
 dedup_is_new(struct dedup *d, uint64_t hash, unsigned point, uint32_t now_ms)
 {

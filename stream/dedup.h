@@ -29,6 +29,8 @@ struct dedup;
 struct dedup *dedup_new(size_t limit, uint32_t window_ms);
 void dedup_free(struct dedup *);
 
+/* This identity will be asked for soon. */
+void dedup_expect(const struct dedup *, uint64_t identity);
 /*
  * One copy. identity: a keyed hash; point: index of the point in its flow and
  * direction. True when it is to be counted.

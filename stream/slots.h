@@ -1,7 +1,9 @@
 /*
- * slots: a fixed hash index from 64-bit hashes to 32-bit numbers of entries
- * that live elsewhere. Open addressing, linear probing, no tombstones. Several
- * entries may have the same hash; the caller compares keys.
+ * slots: a hash index from 64-bit hashes to 32-bit numbers of entries that
+ * live elsewhere. Open addressing, linear probing, no tombstones. Several
+ * entries may have the same hash; the caller compares keys. Address space for
+ * the limit is reserved at once, so adding never fails; memory is used as the
+ * index grows, and few entries stay close together.
  *
  * Not for: holding entries. Threads: one owner. Nothing blocks.
  */
@@ -16,7 +18,9 @@
 
 struct slots {
 	uint64_t	*cells;		/* hash in the upper half; 0 is free */
-	uint32_t	 mask;
+	uint32_t	 mask;		/* of the cells that are in use now */
+	uint32_t	 grow_at;	/* used */
+	uint64_t	*memory;	/* n cells stand n cells from here */
 	uint32_t	 used, limit;
 };
 
@@ -72,7 +76,7 @@ slots_room(const struct slots *s)
 	return s->limit - s->used;
 }
 
-/* The caller keeps to the limit of slots_init. number < 2^32 - 1. */
+/* The caller keeps to the limit of slots_init. number < 2^32 - 1. Ends walks. */
 void slots_add(struct slots *, uint64_t hash, uint32_t number);
 /* Removes one entry with this hash and number; false when there is none. */
 bool slots_remove(struct slots *, uint64_t hash, uint32_t number);

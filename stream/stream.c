@@ -160,10 +160,16 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 {
 	struct flow *f = flow_get(s->t.flows, found.flow);
 	struct count_result r;
-	unsigned dir = found.direction;
-	unsigned point = flow_point_at(f, where_of(s, c, dir), dir);
-	bool closing = life_is_closing(f);
+	unsigned dir = found.direction, point;
+	bool closing = life_is_closing(f), tcp = d->proto == IPPROTO_TCP;
+	uint64_t identity = 0;
 
+	if (!tcp) {
+		identity = count_identity(&s->identity, f, dir == 0 ?
+		    tracker_side(f) : !tracker_side(f), d, inner);
+		dedup_expect(s->dedup, identity);
+	}
+	point = flow_point_at(f, where_of(s, c, dir), dir);
 	touch(s, f, c);
 	if (point == FLOW_POINTS) {
 		s->t.tally.n[TALLY_FLOW_POINTS_FULL]++;
@@ -172,13 +178,11 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 		if (f->first_point[dir] == 0)
 			f->first_point[dir] = (uint8_t)(point + 1);
 	}
-	if (d->proto == IPPROTO_TCP) {
+	if (tcp)
 		r = count_tcp(&s->t.pool, f, dir, point, d, &s->odd);
-	} else {
-		r = count_datagram(s->dedup, count_identity(&s->identity, f,
-		    dir == 0 ? tracker_side(f) : !tracker_side(f), d, inner), f,
-		    dir, point, d, s->t.now_ms);
-	}
+	else
+		r = count_datagram(s->dedup, identity, f, dir, point, d,
+		    s->t.now_ms);
 	s->t.tally.n[TALLY_FLOW_AGAIN] += r.again;
 	s->t.tally.n[TALLY_FLOW_ODD] += r.odd;
 	s->t.tally.n[TALLY_FLOW_NEW] += r.packet;

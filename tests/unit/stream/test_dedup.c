@@ -120,6 +120,30 @@ test_slots(void **state)
 	slots_fini(&s);
 }
 
+/* While it grows, all that is in it is found, and nothing else. */
+static void
+test_slots_grow(void **state)
+{
+	enum { N = 50000 };
+	const uint64_t step = UINT64_C(0x9e3779b97f4a7c15);
+	struct slots_walk w;
+	struct slots s;
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(slots_init(&s, N), 0);
+	for (i = 0; i < N; i++) {
+		slots_add(&s, i * step, i);
+		if (i % 3 == 2)
+			assert_true(slots_remove(&s, (i - 1) * step, i - 1));
+	}
+	for (i = 0; i < N; i++)
+		assert_int_equal(slots_first(&s, i * step, &w),
+		    i % 3 == 1 && i + 1 < N ? SLOTS_NONE : i);
+	assert_int_equal(s.used, N - N / 3);
+	slots_fini(&s);
+}
+
 int
 main(void)
 {
@@ -129,6 +153,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_entry_is_small),
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_slots_grow),
 	};
 
 	return cmocka_run_group_tests_name("dedup", tests, NULL, NULL);
