@@ -356,7 +356,7 @@ walk(struct reader *r, const struct reader_filter *f, struct spill *to,
 static int
 newest_number(struct reader *r, int64_t *top)
 {
-	return db_number(r->db, "SELECT max(1, "
+	return db_number(r->db, "SELECT max("
 	    "(SELECT ifnull(max(seq), 0) FROM events), "
 	    "(SELECT ifnull(max(seq), 0) FROM alerts), "
 	    "(SELECT ifnull(max(seq), 0) FROM flows), "
