@@ -2,16 +2,19 @@ noinst_LIBRARIES += %D%/liboutputs.a
 %C%_liboutputs_a_SOURCES = \
 	%D%/bulk.c %D%/bulk.h \
 	%D%/db.c %D%/db.h \
+	%D%/doctext.c %D%/doctext.h \
 	%D%/elasticsearch.c %D%/elasticsearch.h \
 	%D%/file.c %D%/file.h \
+	%D%/flow_filter.c %D%/flow_filter.h \
 	%D%/http.c %D%/http.h \
 	%D%/option.c %D%/option.h \
 	%D%/output.h \
 	%D%/outputs.c %D%/outputs.h \
-	%D%/query.c %D%/query.h \
+	%D%/query.c %D%/query.h %D%/query_private.h \
 	%D%/query_table.c %D%/query_table.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/sender.c %D%/sender.h \
+	%D%/sorter.c %D%/sorter.h \
 	%D%/store.c %D%/store.h %D%/store_private.h \
 	%D%/store_file.c %D%/store_prune.c \
 	%D%/template.c %D%/template.h \

@@ -11,8 +11,11 @@
 
 #include "agent/core/event.h"
 #include "lib/json.h"
+#include "outputs/flow_filter.h"
 #include "outputs/option.h"
+#include "outputs/query_private.h"
 #include "outputs/query_table.h"
+#include "outputs/sorter.h"
 #include "outputs/termtext.h"
 
 #define POLL_MS		200
@@ -24,18 +27,20 @@ struct subject {
 	const char		*shows;		/* for --help */
 	bool			 rules;		/* takes --rule */
 	bool			 datasets;	/* takes --dataset */
+	bool			 flows;		/* takes --peer and so on */
 };
 
 static const struct subject subjects[] = {
 	{ "events", READER_EVENTS, "What happened: processes, files, "
-	    "connections, DNS, Docker, alerts.", true, true },
-	{ "alerts", READER_ALERTS, "What a rule found.", true, false },
+	    "connections, DNS, Docker, alerts.", true, true, false },
+	{ "alerts", READER_ALERTS, "What a rule found.", true, false,
+	    false },
 	{ "incidents", READER_INCIDENTS, "Alerts of one story, together.",
-	    true, false },
+	    true, false, false },
 	{ "flows", READER_FLOWS, "One row for each connection, with its "
-	    "latest report.", false, false },
+	    "latest report.", false, false, true },
 	{ "containers", READER_CONTAINERS, "The containers that the agent "
-	    "has seen.", false, false },
+	    "has seen.", false, false, false },
 };
 
 struct query {
@@ -44,11 +49,18 @@ struct query {
 	struct reader_filter	 filter;
 	bool			 follow, json, limited;
 	char			 dataset[64];
+	struct flow_filter	 flows;
+	bool			 sorted, backwards;
+	enum flow_filter_sort	 sort;
+	struct sorter		*sorter;	/* NULL: as they come */
 	struct query_table	*table;
 	size_t			 rows;
 };
 
-enum { OPT_SINCE = 256, OPT_UNTIL, OPT_RULE, OPT_DATASET, OPT_JSON };
+enum {
+	OPT_SINCE = 256, OPT_UNTIL, OPT_RULE, OPT_DATASET, OPT_JSON, OPT_PEER,
+	OPT_PORT, OPT_PROTO, OPT_LEFT_HOST, OPT_SORT
+};
 
 static const struct option long_options[] = {
 	{ "since", required_argument, NULL, OPT_SINCE },
@@ -56,6 +68,11 @@ static const struct option long_options[] = {
 	{ "container", required_argument, NULL, 'C' },
 	{ "rule", required_argument, NULL, OPT_RULE },
 	{ "dataset", required_argument, NULL, OPT_DATASET },
+	{ "peer", required_argument, NULL, OPT_PEER },
+	{ "port", required_argument, NULL, OPT_PORT },
+	{ "proto", required_argument, NULL, OPT_PROTO },
+	{ "left-host", required_argument, NULL, OPT_LEFT_HOST },
+	{ "sort", required_argument, NULL, OPT_SORT },
 	{ "limit", required_argument, NULL, 'n' },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -103,9 +120,20 @@ help(const struct subject *s, FILE *out)
 	if (s->datasets)
 		fprintf(out, "  --dataset NAME   of this dataset: process, "
 		    "dns, flow, ...\n");
+	if (s->flows)
+		fprintf(out,
+		    "  --peer CIDR      whose other end is in there\n"
+		    "  --port N         to this port\n"
+		    "  --proto P        tcp, udp, icmp, a number, or what is "
+		    "spoken: ssh\n"
+		    "  --left-host A    yes, no or attempted\n"
+		    "  --sort WHAT      bytes, sent, received, packets, age, "
+		    "lasted or started,\n"
+		    "                   the largest last; -bytes: the largest "
+		    "first\n");
 	fprintf(out,
-	    "  -n, --limit N    the newest N; 0: all (default: all, on a\n"
-	    "                   terminal %d)\n"
+	    "  -n, --limit N    the newest N, or the N largest; 0: all\n"
+	    "                   (default: all, on a terminal %d)\n"
 	    "  -f, --follow     go on with what comes\n"
 	    "  --json           one ECS document a line, as it was stored\n"
 	    "  -c, --config F   configuration\n"
@@ -115,44 +143,97 @@ help(const struct subject *s, FILE *out)
 	    "no store or no\nright to read it, 64 wrong usage\n", TTY_LIMIT);
 }
 
-static int
-usage(const struct query *q, const char *what, const char *arg)
+int
+query_complain(const struct query_env *env, const char *command,
+    const char *what, const char *arg)
 {
 	struct buf safe;
 
 	buf_init(&safe, 0);
 	(void)termtext_add(&safe, arg, strlen(arg));
-	fprintf(q->env->err, "tallyman %s: %s%s; see tallyman %s --help\n",
-	    q->subject->name, what, buf_text(&safe), q->subject->name);
+	fprintf(env->err, "tallyman %s: %s%s; see tallyman %s --help\n",
+	    command, what, buf_text(&safe), command);
 	buf_fini(&safe);
 	return QUERY_USAGE;
 }
 
-static int
-read_time(struct query *q, const char *text, struct wall *out)
+int
+query_read_time(const struct query_env *env, const char *command,
+    const char *text, struct wall *out)
 {
 	static const struct mono_clock real;
 
 	if (wall_parse(text, mono_wall(&real), out) == 0 && out->ns != 0)
 		return 0;
-	return usage(q, "expected a time such as 10m, 3d or "
-	    "2026-06-01T09:14:07Z, not ", text);
+	return query_complain(env, command, "expected a time such as 10m, 3d "
+	    "or 2026-06-01T09:14:07Z, not ", text);
+}
+
+int
+query_read_number(const struct query_env *env, const char *command,
+    const char *unit, const char *text, size_t *out)
+{
+	unsigned long long v;
+	char what[80], *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 &&
+	    v <= INT64_MAX) {
+		*out = (size_t)v;
+		return 0;
+	}
+	snprintf(what, sizeof(what), "expected a number of %s, not ", unit);
+	return query_complain(env, command, what, text);
+}
+
+static int
+usage(const struct query *q, const char *what, const char *arg)
+{
+	return query_complain(q->env, q->subject->name, what, arg);
 }
 
 static int
 read_limit(struct query *q, const char *text)
 {
-	unsigned long long v;
-	char *end;
-
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-	    v > INT64_MAX)
-		return usage(q, "expected a number of rows, not ", text);
-	q->filter.limit = (size_t)v;
 	q->limited = true;
-	return 0;
+	return query_read_number(q->env, q->subject->name, "rows", text,
+	    &q->filter.limit);
+}
+
+static int
+read_sort(struct query *q, const char *text)
+{
+	const char *near, *name = text;
+	char hint[128];
+
+	q->backwards = text[0] == '-';
+	name += q->backwards;
+	q->sort = flow_filter_find_sort(name);
+	q->sorted = true;
+	if (q->sort < FLOW_FILTER_SORTS)
+		return 0;
+	near = option_nearest(name, flow_filter_sorts,
+	    FLOW_FILTER_SORTS);
+	snprintf(hint, sizeof(hint), "flows cannot be sorted by that%s%s: ",
+	    near == NULL ? "" : ", did you mean ", near == NULL ? "" : near);
+	return usage(q, hint, text);
+}
+
+static int
+read_flow_option(struct query *q, int opt, const char *arg)
+{
+	static const char *const names[] = { "--peer", "--port", "--proto",
+		"--left-host", "--sort" };
+	const char *wrong;
+
+	if (!q->subject->flows)
+		return usage(q, "unknown option ", names[opt - OPT_PEER]);
+	if (opt == OPT_SORT)
+		return read_sort(q, arg);
+	wrong = flow_filter_set(&q->flows,
+	    (enum flow_filter_option)(opt - OPT_PEER), arg);
+	return wrong == NULL ? 0 : usage(q, wrong, arg);
 }
 
 static int
@@ -187,9 +268,11 @@ read_option(struct query *q, int opt, const char *arg)
 {
 	switch (opt) {
 	case OPT_SINCE:
-		return read_time(q, arg, &q->filter.since);
+		return query_read_time(q->env, q->subject->name, arg,
+		    &q->filter.since);
 	case OPT_UNTIL:
-		return read_time(q, arg, &q->filter.until);
+		return query_read_time(q->env, q->subject->name, arg,
+		    &q->filter.until);
 	case 'C':
 		if (arg[0] == '\0')
 			return usage(q, "--container wants a name or id", "");
@@ -211,7 +294,7 @@ read_option(struct query *q, int opt, const char *arg)
 		q->json = true;
 		return 0;
 	default:
-		return QUERY_USAGE;
+		return read_flow_option(q, opt, arg);
 	}
 }
 
@@ -239,11 +322,14 @@ read_options(struct query *q, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(q, "what is this: ", argv[optind]);
+	if (q->follow && q->sorted)
+		return usage(q, "what is still to come cannot be sorted: "
+		    "--sort and --follow exclude each other", "");
 	return -1;
 }
 
-static int
-explain(const struct query_env *env, const char *command, int err)
+int
+query_fail(const struct query_env *env, const char *command, int err)
 {
 	switch (err) {
 	case -ENOENT:
@@ -276,8 +362,8 @@ explain(const struct query_env *env, const char *command, int err)
 	}
 }
 
-static void
-print_json(const struct query_env *env, const char *text, size_t len)
+void
+query_print_json(const struct query_env *env, const char *text, size_t len)
 {
 	struct buf safe;
 
@@ -300,10 +386,30 @@ show_row(void *ctx, const struct reader_row *row)
 
 	q->rows++;
 	if (q->json)
-		print_json(q->env, row->text, row->len);
+		query_print_json(q->env, row->text, row->len);
 	else if (query_table_add(q->table, row) != 0)
 		return -ENOMEM;
 	return ferror(q->env->out) ? -EIO : 0;
+}
+
+/* A flow: does it fit, and where does it stand? */
+static int
+pick_row(void *ctx, const struct reader_row *row)
+{
+	struct query *q = ctx;
+	struct json_doc *doc;
+	int64_t key = 0;
+	bool fits;
+
+	doc = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
+	fits = flow_filter_fits(&q->flows, json_root(doc));
+	if (fits && q->sorted)
+		key = flow_filter_key(q->sort, json_root(doc));
+	json_doc_free(doc);
+	if (!fits)
+		return 0;
+	return q->sorter == NULL ? show_row(q, row) :
+	    sorter_add(q->sorter, key, row);
 }
 
 static void
@@ -327,12 +433,41 @@ follow(struct query *q, struct reader *r, int64_t last)
 		if (!reader_changed(r))
 			continue;
 		q->filter.after = last;
-		err = reader_each(r, &q->filter, show_row, q, &last);
+		err = reader_each(r, &q->filter,
+		    flow_filter_is_set(&q->flows) ? pick_row : show_row, q,
+		    &last);
 		if (err != 0 && err != -EBUSY)
 			return err;
 		flush(q);
 	}
 	return 0;
+}
+
+/* What fits, in the order asked for: the limit counts only afterwards. */
+static int
+show_picked(struct query *q, struct reader *r, size_t limit, int64_t *last)
+{
+	int err;
+
+	if ((q->sorter = sorter_new(limit)) == NULL)
+		return -errno;
+	q->filter.limit = 0;
+	err = reader_each(r, &q->filter, pick_row, q, last);
+	if (err == 0)
+		err = sorter_each(q->sorter, q->backwards, show_row, q);
+	sorter_free(q->sorter);
+	q->sorter = NULL;
+	return err;
+}
+
+static void
+say_limits(const struct query *q, size_t limit)
+{
+	if (limit == TTY_LIMIT && !q->limited && q->rows == TTY_LIMIT)
+		fprintf(q->env->err, "the %s %d; all: --limit 0\n",
+		    q->sorted ? "largest" : "newest", TTY_LIMIT);
+	if (q->rows == 0 && q->env->tty && !q->follow)
+		fprintf(q->env->err, "none\n");
 }
 
 static int
@@ -341,24 +476,25 @@ show(struct query *q)
 	const struct query_env *env = q->env;
 	struct reader *r;
 	int64_t last = 0;
+	size_t limit;
 	int err;
 
 	if ((r = reader_open(env->store)) == NULL)
-		return explain(env, q->subject->name, -errno);
+		return query_fail(env, q->subject->name, -errno);
 	if (env->tty && !q->json && !q->limited && q->filter.since.ns == 0)
 		q->filter.limit = TTY_LIMIT;
-	err = reader_each(r, &q->filter, show_row, q, &last);
+	limit = q->filter.limit;
+	if (q->sorted || flow_filter_is_set(&q->flows))
+		err = show_picked(q, r, limit, &last);
+	else
+		err = reader_each(r, &q->filter, show_row, q, &last);
 	flush(q);
-	if (err == 0 && q->filter.limit == TTY_LIMIT && !q->limited &&
-	    q->rows == TTY_LIMIT)
-		fprintf(env->err, "the newest %d; all: --limit 0\n",
-		    TTY_LIMIT);
-	if (err == 0 && q->rows == 0 && env->tty && !q->follow)
-		fprintf(env->err, "none\n");
+	if (err == 0)
+		say_limits(q, limit);
 	if (err == 0 && q->follow)
 		err = follow(q, r, last);
 	reader_close(r);
-	return err == 0 ? QUERY_OK : explain(env, q->subject->name, err);
+	return err == 0 ? QUERY_OK : query_fail(env, q->subject->name, err);
 }
 
 int
@@ -383,7 +519,7 @@ query_main(const char *what, int argc, char **argv,
 		q.table = query_table_new(q.filter.table, env->out,
 		    env->columns);
 		if (q.table == NULL)
-			return explain(env, what, -ENOMEM);
+			return query_fail(env, what, -ENOMEM);
 	}
 	code = show(&q);
 	query_table_free(q.table);
@@ -418,7 +554,7 @@ show_dead(void *ctx, const struct reader_spooled *s)
 	json_key_str(&w, "document");
 	json_put_raw(&w, s->text, s->len);
 	json_close(&w, '}');
-	print_json(d->env, buf_text(&line), line.len);
+	query_print_json(d->env, buf_text(&line), line.len);
 	buf_fini(&line);
 	return ferror(d->env->out) ? -EIO : 0;
 }
@@ -451,7 +587,7 @@ query_dead_main(int argc, char **argv, const struct query_env *env)
 			name = argv[i];
 	}
 	if ((r = reader_open(env->store)) == NULL)
-		return explain(env, "output dead", -errno);
+		return query_fail(env, "output dead", -errno);
 	if (!json && (d.table = query_table_new_dead(env->out, env->columns))
 	    == NULL)
 		err = -ENOMEM;
@@ -461,5 +597,5 @@ query_dead_main(int argc, char **argv, const struct query_env *env)
 		query_table_flush(d.table);
 	query_table_free(d.table);
 	reader_close(r);
-	return err == 0 ? QUERY_OK : explain(env, "output dead", err);
+	return err == 0 ? QUERY_OK : query_fail(env, "output dead", err);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/json.h"
+#include "outputs/doctext.h"
 #include "outputs/termtext.h"
 
 #define KEPT		1000	/* rows that decide the widths */
@@ -39,57 +40,13 @@ struct query_table {
 	size_t			 n_rows;
 };
 
-/* A text by path, or the first of a list of texts. */
-static const char *
-text_at(const struct json *doc, const char *path, size_t *len)
-{
-	const struct json *node = json_get(doc, path);
-
-	if (json_typeof(node) == JSON_ARRAY)
-		node = json_at(node, 0);
-	return json_str(node, len);
-}
-
-static bool
-add_text(struct buf *out, const struct json *doc, const char *path)
-{
-	size_t len = 0;
-	const char *s = text_at(doc, path, &len);
-
-	if (len == 0)
-		return false;
-	(void)termtext_add(out, s, len);
-	return true;
-}
-
-static void
-add_time(struct buf *out, struct wall when)
-{
-	time_t t = when.ns / MONO_S;
-	struct tm tm;
-	char text[32];
-
-	if (localtime_r(&t, &tm) != NULL &&
-	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
-		buf_add_str(out, text);
-}
-
-static bool
-wall_at(const struct json *doc, const char *path, struct wall *out)
-{
-	static const struct wall none;
-	const char *s = json_str(json_get(doc, path), NULL);
-
-	return s != NULL && s[0] != '\0' && wall_parse(s, none, out) == 0;
-}
-
 static void
 cell_time(struct buf *out, const struct json *doc)
 {
 	struct wall when;
 
-	if (wall_at(doc, "@timestamp", &when))
-		add_time(out, when);
+	if (doctext_wall(doc, "@timestamp", &when))
+		doctext_add_time(out, when);
 }
 
 static void
@@ -97,8 +54,8 @@ cell_start(struct buf *out, const struct json *doc)
 {
 	struct wall when;
 
-	if (wall_at(doc, "event.start", &when))
-		add_time(out, when);
+	if (doctext_wall(doc, "event.start", &when))
+		doctext_add_time(out, when);
 	else
 		cell_time(out, doc);
 }
@@ -107,7 +64,7 @@ static void
 cell_dataset(struct buf *out, const struct json *doc)
 {
 	size_t len = 0;
-	const char *s = text_at(doc, "event.dataset", &len);
+	const char *s = doctext_str(doc, "event.dataset", &len);
 
 	if (len > 9 && strncmp(s, "tallyman.", 9) == 0)
 		(void)termtext_add(out, s + 9, len - 9);
@@ -116,24 +73,14 @@ cell_dataset(struct buf *out, const struct json *doc)
 }
 
 static void
-add_short_id(struct buf *out, const struct json *doc, const char *path)
-{
-	size_t len = 0;
-	const char *s = text_at(doc, path, &len);
-
-	if (len > 0)
-		(void)termtext_add(out, s, len < 12 ? len : 12);
-}
-
-static void
 cell_container(struct buf *out, const struct json *doc)
 {
 	size_t before = out->len;
 	const char *method;
 
-	if (add_text(out, doc, "container.name"))
+	if (doctext_add(out, doc, "container.name"))
 		return;
-	add_short_id(out, doc, "container.id");
+	(void)doctext_add_id(out, doc, "container.id");
 	method = json_str(json_get(doc,
 	    "tallyman.container.attribution.method"), NULL);
 	if (out->len == before && strcmp(method, "host") == 0)
@@ -145,34 +92,16 @@ cell_process(struct buf *out, const struct json *doc)
 {
 	int64_t pid = json_int(json_get(doc, "process.pid"));
 
-	if (!add_text(out, doc, "process.name"))
-		(void)add_text(out, doc, "process.executable");
+	if (!doctext_add(out, doc, "process.name"))
+		(void)doctext_add(out, doc, "process.executable");
 	if (pid > 0)
 		buf_printf(out, "[%lld]", (long long)pid);
 }
 
 static void
-add_end(struct buf *out, const struct json *doc, const char *end)
-{
-	char path[64];
-	int64_t port;
-
-	snprintf(path, sizeof(path), "%s.ip", end);
-	if (!add_text(out, doc, path)) {
-		snprintf(path, sizeof(path), "%s.address", end);
-		if (!add_text(out, doc, path))
-			return;
-	}
-	snprintf(path, sizeof(path), "%s.port", end);
-	port = json_int(json_get(doc, path));
-	if (port > 0)
-		buf_printf(out, ":%lld", (long long)port);
-}
-
-static void
 cell_destination(struct buf *out, const struct json *doc)
 {
-	add_end(out, doc, "destination");
+	(void)doctext_add_end(out, doc, "destination");
 }
 
 static void
@@ -193,21 +122,20 @@ cell_what(struct buf *out, const struct json *doc)
 	};
 	size_t i, before;
 
-	if (add_text(out, doc, "event.reason") ||
-	    add_text(out, doc, "message"))
+	if (doctext_add(out, doc, "event.reason") ||
+	    doctext_add(out, doc, "message"))
 		return;
-	(void)add_text(out, doc, "event.action");
+	(void)doctext_add(out, doc, "event.action");
 	for (i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
 		before = out->len;
 		buf_add_char(out, ' ');
-		if (add_text(out, doc, more[i]))
+		if (doctext_add(out, doc, more[i]))
 			return;
 		cut_back(out, before);
 	}
 	before = out->len;
 	buf_add_str(out, before > 0 ? " to " : "to ");
-	add_end(out, doc, "destination");
-	if (out->len <= before + 4)
+	if (!doctext_add_end(out, doc, "destination"))
 		cut_back(out, before);
 }
 
@@ -223,54 +151,40 @@ cell_severity(struct buf *out, const struct json *doc)
 static void
 cell_rule(struct buf *out, const struct json *doc)
 {
-	if (!add_text(out, doc, "rule.name"))
-		(void)add_text(out, doc, "rule.id");
+	if (!doctext_add(out, doc, "rule.name"))
+		(void)doctext_add(out, doc, "rule.id");
 }
 
 static void
 cell_command(struct buf *out, const struct json *doc)
 {
-	if (!add_text(out, doc, "process.command_line"))
+	if (!doctext_add(out, doc, "process.command_line"))
 		cell_process(out, doc);
-}
-
-/* The owner of a flow may be its responder (a published port). */
-static bool
-owner_answers(const struct json *doc)
-{
-	const char *owner, *from, *to;
-
-	owner = json_str(json_get(doc, "container.id"), NULL);
-	from = json_str(json_get(doc, "tallyman.source.container.id"), NULL);
-	to = json_str(json_get(doc, "tallyman.destination.container.id"),
-	    NULL);
-	return owner[0] != '\0' && strcmp(owner, from) != 0 &&
-	    strcmp(owner, to) == 0;
 }
 
 static void
 cell_peer(struct buf *out, const struct json *doc)
 {
-	bool in = owner_answers(doc);
+	bool in = doctext_owner_answers(doc);
 
 	buf_add_str(out, in ? "< " : "> ");
 	if (!in) {
-		add_end(out, doc, "destination");
+		(void)doctext_add_end(out, doc, "destination");
 		return;
 	}
-	add_end(out, doc, "source");
+	(void)doctext_add_end(out, doc, "source");
 	buf_add_str(out, " at ");
-	add_end(out, doc, "destination");
+	(void)doctext_add_end(out, doc, "destination");
 }
 
 static void
 cell_name(struct buf *out, const struct json *doc)
 {
-	bool in = owner_answers(doc);
+	bool in = doctext_owner_answers(doc);
 
-	if (add_text(out, doc, in ? "source.domain" : "destination.domain"))
+	if (doctext_add(out, doc, in ? "source.domain" : "destination.domain"))
 		return;
-	(void)add_text(out, doc, in ? "tallyman.source.container.name" :
+	(void)doctext_add(out, doc, in ? "tallyman.source.container.name" :
 	    "tallyman.destination.container.name");
 }
 
@@ -279,63 +193,32 @@ cell_protocol(struct buf *out, const struct json *doc)
 {
 	size_t before = out->len;
 
-	(void)add_text(out, doc, "network.transport");
+	(void)doctext_add(out, doc, "network.transport");
 	if (json_get(doc, "network.protocol") == NULL)
 		return;
 	if (out->len > before)
 		buf_add_char(out, '/');
-	(void)add_text(out, doc, "network.protocol");
-}
-
-static void
-add_bytes(struct buf *out, int64_t n)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	double v = (double)n;
-	size_t u = 0;
-
-	while (v >= 1024 && u < 4) {
-		v /= 1024;
-		u++;
-	}
-	buf_printf(out, u == 0 ? "%.0f %s" : "%.1f %s", v, units[u]);
+	(void)doctext_add(out, doc, "network.protocol");
 }
 
 static void
 cell_sent(struct buf *out, const struct json *doc)
 {
-	add_bytes(out, json_int(json_get(doc, owner_answers(doc) ?
+	doctext_add_bytes(out, json_int(json_get(doc, doctext_owner_answers(doc) ?
 	    "destination.bytes" : "source.bytes")));
 }
 
 static void
 cell_received(struct buf *out, const struct json *doc)
 {
-	add_bytes(out, json_int(json_get(doc, owner_answers(doc) ?
+	doctext_add_bytes(out, json_int(json_get(doc, doctext_owner_answers(doc) ?
 	    "source.bytes" : "destination.bytes")));
 }
 
 static void
 cell_left(struct buf *out, const struct json *doc)
 {
-	(void)add_text(out, doc, "tallyman.flow.left_host");
-}
-
-static void
-add_span(struct buf *out, int64_t ns)
-{
-	int64_t s = ns / MONO_S;
-
-	if (s < 1)
-		buf_printf(out, "%lldms", (long long)(ns / MONO_MS));
-	else if (s < 60)
-		buf_printf(out, "%.1fs", (double)ns / (double)MONO_S);
-	else if (s < 3600)
-		buf_printf(out, "%lldm%02llds", (long long)s / 60,
-		    (long long)s % 60);
-	else
-		buf_printf(out, "%lldh%02lldm", (long long)s / 3600,
-		    (long long)s / 60 % 60);
+	(void)doctext_add(out, doc, "tallyman.flow.left_host");
 }
 
 static void
@@ -345,12 +228,24 @@ cell_lasted(struct buf *out, const struct json *doc)
 	struct wall start, last;
 
 	if (d != NULL)
-		add_span(out, json_int(d));
-	else if (wall_at(doc, "event.start", &start) &&
-	    wall_at(doc, "@timestamp", &last))
-		add_span(out, last.ns - start.ns);
+		doctext_add_span(out, json_int(d));
+	else if (doctext_wall(doc, "event.start", &start) &&
+	    doctext_wall(doc, "@timestamp", &last))
+		doctext_add_span(out, last.ns - start.ns);
 	if (!json_bool(json_get(doc, "tallyman.flow.final")))
 		buf_add_str(out, " open");
+}
+
+/* How long ago it began. */
+static void
+cell_age(struct buf *out, const struct json *doc)
+{
+	static const struct mono_clock real;
+	struct wall start;
+
+	if (doctext_wall(doc, "event.start", &start) ||
+	    doctext_wall(doc, "@timestamp", &start))
+		doctext_add_span(out, mono_wall(&real).ns - start.ns);
 }
 
 /* Points are objects {"interface": "eth0", ...} or plain names. */
@@ -383,18 +278,18 @@ cell_path(struct buf *out, const struct json *doc)
 static void
 cell_container_id(struct buf *out, const struct json *doc)
 {
-	add_short_id(out, doc, "container.id");
+	(void)doctext_add_id(out, doc, "container.id");
 }
 
 static void
 cell_image(struct buf *out, const struct json *doc)
 {
-	if (!add_text(out, doc, "container.image.name"))
+	if (!doctext_add(out, doc, "container.image.name"))
 		return;
 	if (json_count(json_get(doc, "container.image.tag")) == 0)
 		return;
 	buf_add_char(out, ':');
-	(void)add_text(out, doc, "container.image.tag");
+	(void)doctext_add(out, doc, "container.image.tag");
 }
 
 static void
@@ -402,7 +297,7 @@ cell_state(struct buf *out, const struct json *doc)
 {
 	const struct json *code = json_get(doc, "tallyman.docker.exit_code");
 
-	if (add_text(out, doc, "tallyman.docker.state") && code != NULL)
+	if (doctext_add(out, doc, "tallyman.docker.state") && code != NULL)
 		buf_printf(out, " (%lld)", (long long)json_int(code));
 }
 
@@ -411,10 +306,10 @@ cell_since(struct buf *out, const struct json *doc)
 {
 	struct wall when;
 
-	if (wall_at(doc, "tallyman.docker.finished", &when) ||
-	    wall_at(doc, "tallyman.docker.started", &when) ||
-	    wall_at(doc, "tallyman.docker.created", &when))
-		add_time(out, when);
+	if (doctext_wall(doc, "tallyman.docker.finished", &when) ||
+	    doctext_wall(doc, "tallyman.docker.started", &when) ||
+	    doctext_wall(doc, "tallyman.docker.created", &when))
+		doctext_add_time(out, when);
 }
 
 static void
@@ -432,7 +327,7 @@ cell_addresses(struct buf *out, const struct json *doc)
 				continue;
 			if (out->len > before)
 				buf_add_char(out, ' ');
-			(void)add_text(out, json_at(all, i), keys[k]);
+			(void)doctext_add(out, json_at(all, i), keys[k]);
 		}
 }
 
@@ -455,8 +350,8 @@ cell_ports(struct buf *out, const struct json *doc)
 static void
 cell_incident(struct buf *out, const struct json *doc)
 {
-	if (!add_text(out, doc, "tallyman.incident.id"))
-		(void)add_text(out, doc, "event.id");
+	if (!doctext_add(out, doc, "tallyman.incident.id"))
+		(void)doctext_add(out, doc, "event.id");
 }
 
 static const struct column event_columns[] = {
@@ -491,6 +386,7 @@ static const struct column flow_columns[] = {
 	{ "SENT", cell_sent, 8, 0, RIGHT },
 	{ "RECEIVED", cell_received, 8, 0, RIGHT },
 	{ "LEFT HOST", cell_left, 3, 0, LEFT },
+	{ "AGE", cell_age, 6, 5, RIGHT },
 	{ "LASTED", cell_lasted, 6, 3, LEFT },
 	{ "PATH", cell_path, 8, 4, LEFT },
 };
@@ -797,7 +693,7 @@ query_table_add_dead(struct query_table *t, const struct reader_spooled *s)
 	for (c = 0; c < 6 && err == 0; c++) {
 		buf_reset(&text);
 		if (c == 0)
-			add_time(&text, s->time);
+			doctext_add_time(&text, s->time);
 		else if (c == 4)
 			buf_add_u64(&text, s->attempts);
 		else if (texts[c] != NULL)

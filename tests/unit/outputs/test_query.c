@@ -75,7 +75,7 @@ put(struct state *t, enum event_dataset set, const char *id, int64_t s,
 static int
 run(struct state *t, int argc, const char *const argv[])
 {
-	char *copy[16] = { NULL };
+	char *copy[20] = { NULL };
 	int i, code;
 
 	for (i = 0; i < argc; i++)
@@ -352,6 +352,157 @@ options_reach_the_filter(void **state)
 	assert_string_equal(t->out, "");
 }
 
+/* f1 web to 203.0.113.9:22 by ssh, 10 sent 1 received, left; f2 to
+ * 10.1.2.3:53 by udp, 300 and 200, stayed; f3 198.51.100.7 to the published
+ * 8080 of web, 50 in and 5000 out; f4 attempted to 2001:db8::9:443. */
+static void
+put_flows(struct state *t)
+{
+	put(t, EVENT_FLOW, "f1", 1000, "{\"n\":1,\"event\":{\"start\":"
+	    "\"1970-01-01T00:10:00Z\",\"duration\":400},"
+	    "\"source\":{\"ip\":\"172.17.0.2\",\"bytes\":10,\"packets\":9},"
+	    "\"destination\":{\"ip\":\"203.0.113.9\",\"port\":22,"
+	    "\"bytes\":1,\"packets\":9},\"network\":{\"transport\":\"tcp\","
+	    "\"iana_number\":\"6\",\"protocol\":\"ssh\"},"
+	    "\"tallyman\":{\"flow\":{\"left_host\":\"yes\"}}}");
+	put(t, EVENT_FLOW, "f2", 1001, "{\"n\":2,\"event\":{\"start\":"
+	    "\"1970-01-01T00:05:00Z\",\"duration\":100},"
+	    "\"source\":{\"ip\":\"172.17.0.2\",\"bytes\":300},"
+	    "\"destination\":{\"ip\":\"192.0.2.1\",\"port\":5353,\"nat\":"
+	    "{\"ip\":\"10.1.2.3\",\"port\":53},\"bytes\":200},"
+	    "\"network\":{\"transport\":\"udp\"},"
+	    "\"tallyman\":{\"flow\":{\"left_host\":\"no\"}}}");
+	put(t, EVENT_FLOW, "f3", 1002, "{\"n\":3,\"container\":{\"id\":\"aa\"},"
+	    "\"event\":{\"start\":\"1970-01-01T00:15:00Z\",\"duration\":300},"
+	    "\"source\":{\"ip\":\"198.51.100.7\",\"bytes\":50},"
+	    "\"destination\":{\"ip\":\"192.0.2.10\",\"port\":8080,"
+	    "\"bytes\":5000},\"network\":{\"transport\":\"tcp\"},\"tallyman\":"
+	    "{\"destination\":{\"container\":{\"id\":\"aa\"}},"
+	    "\"flow\":{\"left_host\":\"yes\"}}}");
+	put(t, EVENT_FLOW, "f4", 1003, "{\"n\":4,\"event\":{\"start\":"
+	    "\"1970-01-01T00:16:00Z\",\"duration\":200},"
+	    "\"source\":{\"ip\":\"fd00::2\",\"bytes\":20},"
+	    "\"destination\":{\"ip\":\"2001:db8::9\",\"port\":443,"
+	    "\"bytes\":0},\"network\":{\"transport\":\"tcp\"},"
+	    "\"tallyman\":{\"flow\":{\"left_host\":\"attempted\"}}}");
+}
+
+/* The numbers n of the documents that were printed. */
+static const char *
+numbers(const struct state *t)
+{
+	static char text[64];
+	const char *p = t->out;
+	size_t n = 0;
+
+	while ((p = strstr(p, "{\"n\":")) != NULL && n + 1 < sizeof(text)) {
+		p += strlen("{\"n\":");
+		text[n++] = *p;
+	}
+	text[n] = '\0';
+	return text;
+}
+#define SHOWN(want, ...) do {						\
+	assert_int_equal(RUN(t, "flows", "--json", __VA_ARGS__), 0);	\
+	assert_string_equal(numbers(t), want);				\
+} while (0)
+
+static void
+flows_are_filtered(void **state)
+{
+	struct state *t = *state;
+
+	put_flows(t);
+	SHOWN("1234", "--limit", "0");
+	SHOWN("1", "--peer", "203.0.113.0/24");
+	SHOWN("1", "--peer", "203.0.113.9");
+	SHOWN("2", "--peer", "10.0.0.0/8");
+	SHOWN("2", "--peer", "192.0.2.1");
+	/* Of an answering owner the peer is who dialled, not itself. */
+	SHOWN("3", "--peer", "198.51.100.0/24");
+	SHOWN("", "--peer", "192.0.2.10/32");
+	SHOWN("4", "--peer", "2001:db8::/32");
+	SHOWN("123", "--peer", "0.0.0.0/0");
+}
+
+static void
+flows_are_sorted(void **state)
+{
+	struct state *t = *state;
+
+	put_flows(t);
+	SHOWN("1423", "--sort", "bytes");
+	SHOWN("3241", "--sort", "-bytes");
+	SHOWN("23", "--sort", "bytes", "--limit", "2");
+	SHOWN("32", "--sort", "-bytes", "--limit", "2");
+	SHOWN("1423", "--sort", "sent");	/* f3 sent what it answered */
+	SHOWN("4132", "--sort", "received");
+	SHOWN("2134", "--sort", "started");
+	SHOWN("4312", "--sort", "age");
+	SHOWN("2431", "--sort", "lasted");
+	SHOWN("2341", "--sort", "packets");
+	/* The limit is of those that fit. */
+	SHOWN("13", "--left-host", "yes", "--limit", "2");
+	SHOWN("3", "--left-host", "yes", "--limit", "1");
+	SHOWN("31", "--left-host", "yes", "--sort", "-bytes", "--limit", "9");
+}
+
+static void
+flow_options_are_checked(void **state)
+{
+	struct state *t = *state;
+
+	put_flows(t);
+	SHOWN("2", "--port", "53");
+	SHOWN("2", "--port", "5353");
+	SHOWN("3", "--port", "8080");
+	SHOWN("134", "--proto", "TCP");
+	SHOWN("1", "--proto", "6");
+	SHOWN("1", "--proto", "ssh");
+	SHOWN("13", "--left-host", "yes");
+	SHOWN("2", "--left-host", "no");
+	SHOWN("4", "--left-host", "attempted");
+	assert_int_equal(RUN(t, "flows", "--left-host", "maybe"), 64);
+	assert_non_null(strstr(t->err, "expected yes, no or attempted, not "
+	    "maybe"));
+	assert_int_equal(RUN(t, "flows", "--peer", "10.0.0.0/33"), 64);
+	assert_int_equal(RUN(t, "flows", "--peer", "nas\033[2J"), 64);
+	assert_null(strchr(t->err, '\033'));
+	assert_int_equal(RUN(t, "flows", "--port", "0"), 64);
+	assert_int_equal(RUN(t, "flows", "--port", "65536"), 64);
+	assert_int_equal(RUN(t, "flows", "--port", "-1"), 64);
+	assert_int_equal(RUN(t, "flows", "--proto", ""), 64);
+	assert_int_equal(RUN(t, "flows", "--sort", "bites"), 64);
+	assert_non_null(strstr(t->err, "did you mean bytes"));
+	assert_int_equal(RUN(t, "flows", "--sort", "age", "--follow"), 64);
+	assert_int_equal(RUN(t, "events", "--peer", "10.0.0.1"), 64);
+	assert_non_null(strstr(t->err, "unknown option --peer"));
+	assert_int_equal(RUN(t, "flows", "--help"), 0);
+	assert_non_null(strstr(t->out, "--left-host"));
+	assert_int_equal(RUN(t, "events", "--help"), 0);
+	assert_null(strstr(t->out, "--left-host"));
+}
+
+static void *
+put_flows_later(void *arg)
+{
+	usleep(300000);
+	put_flows(arg);
+	return NULL;
+}
+
+static void
+what_follows_is_filtered_too(void **state)
+{
+	struct state *t = *state;
+	pthread_t thread;
+
+	t->env.polls = 6;
+	assert_int_equal(pthread_create(&thread, NULL, put_flows_later, t), 0);
+	SHOWN("13", "--follow", "--left-host", "yes");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void *
 put_later(void *arg)
 {
@@ -413,6 +564,10 @@ main(void)
 		T(wrong_usage_is_64),
 		T(no_store_is_3_and_says_what_to_do),
 		T(options_reach_the_filter),
+		T(flows_are_filtered),
+		T(flows_are_sorted),
+		T(flow_options_are_checked),
+		T(what_follows_is_filtered_too),
 		T(follow_shows_what_comes),
 		T(dead_letters_are_listed),
 	};

@@ -1,0 +1,150 @@
+#include "outputs/doctext.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "outputs/termtext.h"
+
+const char *
+doctext_str(const struct json *doc, const char *path, size_t *len)
+{
+	const struct json *node = json_get(doc, path);
+
+	if (json_typeof(node) == JSON_ARRAY)
+		node = json_at(node, 0);
+	return json_str(node, len);
+}
+
+bool
+doctext_add(struct buf *out, const struct json *doc, const char *path)
+{
+	size_t len = 0;
+	const char *s = doctext_str(doc, path, &len);
+
+	if (len == 0)
+		return false;
+	(void)termtext_add(out, s, len);
+	return true;
+}
+
+bool
+doctext_wall(const struct json *doc, const char *path, struct wall *out)
+{
+	static const struct wall none;
+	const char *s = json_str(json_get(doc, path), NULL);
+
+	return s != NULL && s[0] != '\0' && wall_parse(s, none, out) == 0;
+}
+
+void
+doctext_add_time(struct buf *out, struct wall when)
+{
+	time_t t = when.ns / MONO_S;
+	struct tm tm;
+	char text[32];
+
+	if (localtime_r(&t, &tm) != NULL &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+		buf_add_str(out, text);
+}
+
+void
+doctext_add_clock(struct buf *out, struct wall when)
+{
+	time_t t = when.ns / MONO_S;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) != NULL)
+		buf_printf(out, "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min,
+		    tm.tm_sec, (int)(when.ns % MONO_S / MONO_MS));
+}
+
+bool
+doctext_add_id(struct buf *out, const struct json *doc, const char *path)
+{
+	size_t len = 0;
+	const char *s = doctext_str(doc, path, &len);
+
+	if (len == 0)
+		return false;
+	(void)termtext_add(out, s, len < 12 ? len : 12);
+	return true;
+}
+
+bool
+doctext_add_end(struct buf *out, const struct json *doc, const char *end)
+{
+	const char *ip;
+	char path[64];
+	int64_t port;
+	size_t len;
+	bool v6;
+
+	snprintf(path, sizeof(path), "%s.port", end);
+	port = json_int(json_get(doc, path));
+	snprintf(path, sizeof(path), "%s.ip", end);
+	ip = json_str(json_get(doc, path), &len);
+	if (len == 0) {
+		snprintf(path, sizeof(path), "%s.address", end);
+		ip = json_str(json_get(doc, path), &len);
+	}
+	if (len == 0)
+		return false;
+	v6 = port > 0 && memchr(ip, ':', len) != NULL;
+	if (v6)
+		buf_add_char(out, '[');
+	(void)termtext_add(out, ip, len);
+	if (v6)
+		buf_add_char(out, ']');
+	if (port > 0)
+		buf_printf(out, ":%lld", (long long)port);
+	return true;
+}
+
+bool
+doctext_owner_answers(const struct json *doc)
+{
+	const char *owner, *from, *to;
+
+	owner = json_str(json_get(doc, "container.id"), NULL);
+	from = json_str(json_get(doc, "tallyman.source.container.id"), NULL);
+	to = json_str(json_get(doc, "tallyman.destination.container.id"),
+	    NULL);
+	return owner[0] != '\0' && strcmp(owner, from) != 0 &&
+	    strcmp(owner, to) == 0;
+}
+
+void
+doctext_add_bytes(struct buf *out, int64_t n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)n;
+	size_t u = 0;
+
+	while (v >= 1024 && u < 4) {
+		v /= 1024;
+		u++;
+	}
+	buf_printf(out, u == 0 ? "%.0f %s" : "%.1f %s", v, units[u]);
+}
+
+void
+doctext_add_span(struct buf *out, int64_t ns)
+{
+	int64_t s = ns / MONO_S;
+
+	if (s < 1)
+		buf_printf(out, "%lldms", (long long)(ns / MONO_MS));
+	else if (s < 60)
+		buf_printf(out, "%.1fs", (double)ns / (double)MONO_S);
+	else if (s < 3600)
+		buf_printf(out, "%lldm%02llds", (long long)s / 60,
+		    (long long)s % 60);
+	else if (s < 48 * 3600)
+		buf_printf(out, "%lldh%02lldm", (long long)s / 3600,
+		    (long long)s / 60 % 60);
+	else
+		buf_printf(out, "%lldd%02lldh", (long long)s / 86400,
+		    (long long)s / 3600 % 24);
+}
