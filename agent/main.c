@@ -24,6 +24,8 @@ static const struct command commands[] = {
 	{ "flows", "[OPTIONS]", "connections, each once", command_query },
 	{ "containers", "[OPTIONS]", "containers, living and dead",
 	    command_query },
+	{ "explain", "ID [--json]",
+	    "how the owners of an event were found", command_query },
 	{ "record", "-o DIR [--seconds N]",
 	    "write all inputs as they come to a bundle", command_record },
 	{ "replay", "BUNDLE | --pcap FILE ... [OPTIONS]",

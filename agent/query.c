@@ -1,6 +1,6 @@
 /*
- * `tallyman events`, `alerts`, `flows` and `containers`: the store, read
- * while the daemon writes it. `tallyman output`: its spool.
+ * `tallyman events`, `alerts`, `flows`, `containers` and `explain`: the
+ * store, read while the daemon writes it. `tallyman output`: its spool.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -73,7 +73,10 @@ command_query(struct command_env *env, int argc, char **argv)
 	if (settings == NULL)
 		return EXIT_FAILED;
 	query_env_init(&query, settings->store.path);
-	status = query_main(argv[0], argc, argv, &query);
+	if (strcmp(argv[0], "explain") == 0)
+		status = query_explain_main(argc, argv, &query);
+	else
+		status = query_main(argv[0], argc, argv, &query);
 	settings_free(settings);
 	return status;
 }

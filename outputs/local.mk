@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/output.h \
 	%D%/outputs.c %D%/outputs.h \
 	%D%/query.c %D%/query.h %D%/query_private.h \
+	%D%/query_explain.c \
 	%D%/query_table.c %D%/query_table.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/sender.c %D%/sender.h \

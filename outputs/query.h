@@ -20,6 +20,7 @@ enum {
 	QUERY_OK = 0,
 	QUERY_FAILED = 1,	/* the store cannot be read through */
 	QUERY_NO_STORE = 3,	/* none there, or no right to read it */
+	QUERY_NOT_FOUND = 4,
 	QUERY_USAGE = 64
 };
 
@@ -40,6 +41,8 @@ void query_env_init(struct query_env *, const char *store);
  */
 int query_main(const char *what, int argc, char **argv,
     const struct query_env *);
+/* `tallyman explain ID [--json]`; argv[0] is "explain". */
+int query_explain_main(int argc, char **argv, const struct query_env *);
 /* `tallyman output dead [--json] [NAME]`; argv[0] is "dead". */
 int query_dead_main(int argc, char **argv, const struct query_env *);
 

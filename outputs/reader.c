@@ -178,6 +178,7 @@ reader_changed(struct reader *r)
 #define P_DATASET	5
 #define P_AFTER		6
 #define P_LIMIT		7
+#define P_CONTAINS	8
 
 static void
 add_select(struct buf *sql, const struct reader_filter *f, const char *table)
@@ -206,6 +207,8 @@ add_select(struct buf *sql, const struct reader_filter *f, const char *table)
 		buf_printf(sql, " AND dataset = ?%d", P_DATASET);
 	if (f->after > 0)
 		buf_printf(sql, " AND seq > ?%d", P_AFTER);
+	if (f->contains != NULL)
+		buf_printf(sql, " AND instr(doc, ?%d) > 0", P_CONTAINS);
 }
 
 static void
@@ -276,6 +279,7 @@ bind_filter(sqlite3_stmt *st, const struct reader_filter *f)
 	db_bind_text(st, P_DATASET, dataset);
 	sqlite3_bind_int64(st, P_AFTER, f->after);
 	sqlite3_bind_int64(st, P_LIMIT, (int64_t)f->limit);
+	db_bind_text(st, P_CONTAINS, f->contains);
 }
 
 /* Rows on their way to somebody slow: a pager that is left open must not
@@ -292,8 +296,9 @@ struct spilled {
 };
 
 static int
-spill_row(struct spill *s, const struct reader_row *row)
+spill_row(void *ctx, const struct reader_row *row)
 {
+	struct spill *s = ctx;
 	struct spilled head = { row->seq, row->len };
 
 	if (fwrite(&head, sizeof(head), 1, s->file) != 1 ||
@@ -329,8 +334,8 @@ hand_out(struct spill *s, reader_row_fn fn, void *ctx)
 }
 
 static int
-walk(struct reader *r, const struct reader_filter *f, struct spill *to,
-    int64_t *last)
+walk(struct reader *r, const struct reader_filter *f, reader_row_fn fn,
+    void *ctx, int64_t *last)
 {
 	struct reader_row row;
 	sqlite3_stmt *st;
@@ -345,7 +350,7 @@ walk(struct reader *r, const struct reader_filter *f, struct spill *to,
 		row.len = (size_t)sqlite3_column_bytes(st, 2);
 		if (row.seq > *last)
 			*last = row.seq;
-		err = row.text == NULL ? -ENOMEM : spill_row(to, &row);
+		err = row.text == NULL ? -ENOMEM : fn(ctx, &row);
 	}
 	if (err == 0)
 		err = db_errno(r->db, rc);
@@ -365,32 +370,99 @@ newest_number(struct reader *r, int64_t *top)
 	    "WHERE key = 'last_seq'), 0))", top);
 }
 
+/* One snapshot for the number to follow from and the rows. */
+static int
+walk_snapshot(struct reader *r, const struct reader_filter *f,
+    reader_row_fn fn, void *ctx, int64_t *top)
+{
+	int err;
+
+	if (r->db == NULL)
+		return -EIO;
+	if ((err = db_exec(r->db, "BEGIN")) != 0)
+		return err;
+	if (f->after == 0)
+		err = newest_number(r, top);
+	if (err == 0)
+		err = walk(r, f, fn, ctx, top);
+	(void)db_exec(r->db, "COMMIT");
+	return err;
+}
+
 int
 reader_each(struct reader *r, const struct reader_filter *f, reader_row_fn fn,
     void *ctx, int64_t *last)
 {
-	struct spill spill = { .file = tmpfile() };
+	struct spill spill = { .file = NULL };
 	int64_t top = f->after;
 	int err;
 
-	if (spill.file == NULL)
+	if (f->direct)
+		err = walk_snapshot(r, f, fn, ctx, &top);
+	else if ((spill.file = tmpfile()) == NULL)
 		return -errno;
-	/* One snapshot for the number to follow from and the rows. */
-	err = r->db == NULL ? -EIO : db_exec(r->db, "BEGIN");
-	if (err == 0) {
-		if (f->after == 0)
-			err = newest_number(r, &top);
-		if (err == 0)
-			err = walk(r, f, &spill, &top);
-		(void)db_exec(r->db, "COMMIT");
-	}
-	if (err == 0)
+	else if ((err = walk_snapshot(r, f, spill_row, &spill, &top)) == 0)
 		err = hand_out(&spill, fn, ctx);
-	fclose(spill.file);
+	if (spill.file != NULL)
+		fclose(spill.file);
 	free(spill.text);
 	if (err == 0 && last != NULL)
 		*last = top;
 	return err;
+}
+
+/* A flow's reports are numbered: FLOW-1, FLOW-2 ... */
+static bool
+flow_of(const char *id, char *flow, size_t room)
+{
+	const char *dash = strrchr(id, '-');
+	size_t len = dash == NULL ? strlen(id) : (size_t)(dash - id);
+
+	if (len == 0 || len >= room)
+		return false;
+	memcpy(flow, id, len);
+	flow[len] = '\0';
+	return true;
+}
+
+int
+reader_find(struct reader *r, const char *id, reader_row_fn fn, void *ctx)
+{
+	static const char *const queries[] = {
+		"SELECT seq, doc FROM alerts WHERE id = ?1",
+		"SELECT seq, doc FROM flows WHERE flow = ?1",
+		"SELECT seq, doc FROM flows WHERE flow = ?2",
+		"SELECT seq, doc FROM events WHERE id = ?1 LIMIT 1",
+		"SELECT seq, doc FROM flows WHERE id = ?1 LIMIT 1",
+	};
+	struct reader_row row;
+	sqlite3_stmt *st;
+	char flow[128];
+	bool found = false;
+	int rc, err = 0;
+	size_t i;
+
+	if (r->db == NULL)
+		return -EIO;
+	for (i = 0; i < sizeof(queries) / sizeof(queries[0]) && !found &&
+	    err == 0; i++) {
+		if ((st = db_prepare(r->db, queries[i])) == NULL)
+			return -errno;
+		db_bind_text(st, 1, id);
+		if (flow_of(id, flow, sizeof(flow)))
+			db_bind_text(st, 2, flow);
+		rc = sqlite3_step(st);
+		found = rc == SQLITE_ROW;
+		if (found) {
+			row.seq = sqlite3_column_int64(st, 0);
+			row.text = (const char *)sqlite3_column_text(st, 1);
+			row.len = (size_t)sqlite3_column_bytes(st, 1);
+			err = row.text == NULL ? -ENOMEM : fn(ctx, &row);
+		} else
+			err = db_errno(r->db, rc);
+		sqlite3_finalize(st);
+	}
+	return err != 0 || found ? err : -ENOENT;
 }
 
 static int

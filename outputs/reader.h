@@ -30,6 +30,10 @@ struct reader_filter {
 	int64_t			 after;		/* > 0: rows that came after this
 						 * number, in that order */
 	size_t			 limit;		/* the newest so many */
+	const char		*contains;	/* in the document's text, as it
+						 * stands in the JSON */
+	bool			 direct;	/* fn is quick and waits for
+						 * nobody: no detour by a file */
 };
 
 struct reader_row {
@@ -66,6 +70,12 @@ void reader_close(struct reader *);
  */
 int reader_each(struct reader *, const struct reader_filter *, reader_row_fn,
     void *ctx, int64_t *last);
+/*
+ * The document with this event.id, alert id or flow id: fn is called once.
+ * Of a flow only the latest report is kept: it answers to the id of each. 0,
+ * fn's answer, -ENOENT, or -errno as above.
+ */
+int reader_find(struct reader *, const char *id, reader_row_fn, void *ctx);
 /* Has anything been written since the last call? True when in doubt. */
 bool reader_changed(struct reader *);
 

@@ -9,5 +9,6 @@ noinst_LIBRARIES += %D%/libcore.a
 	%D%/field.c %D%/fields.def \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/loop.c %D%/loop.h \
+	%D%/method.c %D%/method.h %D%/methods.def \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/queue.c %D%/queue.h

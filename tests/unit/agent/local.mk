@@ -4,3 +4,4 @@ unit_tests += %D%/test_bundle
 unit_tests += %D%/test_control
 sh_tests += %D%/commands.sh
 sh_tests += %D%/keys.sh
+sh_tests += %D%/methods.sh
