@@ -219,12 +219,18 @@ set_points(struct event *ev, const struct report_env *env, struct flow *f)
 	buf_fini(&out);
 	if (n == 0)
 		return;
-	if (!is_out(f, order[0]))
+	if (!is_out(f, order[0])) {
 		event_set_cstr(ev, FIELD_OBSERVER_INGRESS_INTERFACE_NAME,
 		    links_name(env->links, ifindex_of(f, order[0])));
-	if (is_out(f, order[n - 1]))
+		event_set_fmt(ev, FIELD_OBSERVER_INGRESS_INTERFACE_ID, "%u",
+		    ifindex_of(f, order[0]));
+	}
+	if (is_out(f, order[n - 1])) {
 		event_set_cstr(ev, FIELD_OBSERVER_EGRESS_INTERFACE_NAME,
 		    links_name(env->links, ifindex_of(f, order[n - 1])));
+		event_set_fmt(ev, FIELD_OBSERVER_EGRESS_INTERFACE_ID, "%u",
+		    ifindex_of(f, order[n - 1]));
+	}
 }
 
 static void
