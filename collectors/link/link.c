@@ -14,6 +14,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 
 #include "collectors/link/link.h"
@@ -55,6 +56,8 @@ struct links {
 	void			*fn_ctx;
 	link_address_fn		 address_fn;
 	void			*address_ctx;
+	link_peer_fn		 peer_fn;
+	void			*peer_ctx;
 	struct ledger_stage	*stage;
 	ledger_count		*bad, *full, *overrun;
 	struct log_limit	 limit;
@@ -69,7 +72,7 @@ link_open(void)
 		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 		    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
 	};
-	int bytes = RECEIVE_BYTES, fd, rc;
+	int bytes = RECEIVE_BYTES, group = RTNLGRP_NSID, fd, rc;
 
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    NETLINK_ROUTE);
@@ -81,6 +84,8 @@ link_open(void)
 		close(fd);
 		return rc;
 	}
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+	    sizeof(group));
 	return fd;
 }
 
@@ -139,6 +144,15 @@ link_listen_address(void *self, link_address_fn fn, void *ctx)
 
 	l->address_fn = fn;
 	l->address_ctx = ctx;
+}
+
+void
+link_listen_peer(void *self, link_peer_fn fn, void *ctx)
+{
+	struct links *l = self;
+
+	l->peer_fn = fn;
+	l->peer_ctx = ctx;
 }
 
 /* Asks for the part of the dump that is due. */
@@ -206,6 +220,9 @@ announce(struct links *l, struct known_link *k)
 	stream_link(l->env.stream, &k->link);
 	if (l->fn != NULL)
 		l->fn(l->fn_ctx, &k->link, k->hairpin);
+	if (l->peer_fn != NULL)
+		l->peer_fn(l->peer_ctx, k->link.ifindex, k->link.peer_netns,
+		    k->link.gone);
 }
 
 static enum stream_link_kind
@@ -383,6 +400,21 @@ on_link(struct links *l, const struct nlmsghdr *nlh)
 	return 0;
 }
 
+/* A namespace went, and with it its id. */
+static int
+on_nsid(struct links *l, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct rtgenmsg))
+		return -EBADMSG;
+	mnl_attr_for_each(a, nlh, sizeof(struct rtgenmsg))
+		if (mnl_attr_get_type(a) == NETNSA_NSID && l->peer_fn != NULL)
+			l->peer_fn(l->peer_ctx, 0, (int32_t)number_of(a,
+			    UINT32_MAX), true);
+	return 0;
+}
+
 static int
 on_address(struct links *l, const struct nlmsghdr *nlh)
 {
@@ -532,6 +564,8 @@ on_message(struct links *l, const struct nlmsghdr *nlh)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return on_route(l, nlh);
+	case RTM_DELNSID:
+		return on_nsid(l, nlh);
 	case NLMSG_DONE:
 	case NLMSG_ERROR:
 		return on_done(l, nlh);
@@ -575,6 +609,8 @@ read_some(void *self, int budget)
 			ledger_add(l->overrun, 1);
 			log_limited(&l->limit, LOG_WARNING,
 			    "rtnetlink overran: asking for everything again");
+			if (l->peer_fn != NULL)
+				l->peer_fn(l->peer_ctx, 0, -1, true);
 			if (l->step != DUMP_DONE)
 				l->again = true;
 			else

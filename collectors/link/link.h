@@ -22,6 +22,13 @@ void link_listen(void *self, link_fn, void *ctx);
 typedef void (*link_address_fn)(void *ctx, const struct stream_address *);
 void link_listen_address(void *self, link_address_fn, void *ctx);
 
+/* Which namespace an interface's peer is in, -1 for none. ifindex 0: the
+ * namespace with this id is gone and its number free for another; -1: of any
+ * id, since messages were lost. */
+typedef void (*link_peer_fn)(void *ctx, uint32_t ifindex, int32_t nsid,
+    bool gone);
+void link_listen_peer(void *self, link_peer_fn, void *ctx);
+
 /*
  * A non-blocking rtnetlink socket with the groups joined and the receive
  * buffer set. Needs no privilege. -errno on failure; the caller owns the fd.
