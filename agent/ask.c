@@ -45,13 +45,19 @@ send_waiting(struct ask *a)
 	    (a->n_waiting > 0 ? LOOP_WRITE : 0));
 }
 
+static bool
+is_single(const struct wire_request *req)
+{
+	return req->verb == WIRE_PROC || req->verb == WIRE_DOCKER_INSPECT ||
+	    req->verb == WIRE_NETNS;
+}
+
 static void
 put(struct ask *a, const struct wire_request *req)
 {
 	if (a->n_waiting == 0 && wire_ask(a->fd, req) == 0)
 		return;
-	if (a->n_waiting >= (req->verb == WIRE_PROC ||
-	    req->verb == WIRE_DOCKER_INSPECT ? WAITING_SINGLE : WAITING_MAX)) {
+	if (a->n_waiting >= (is_single(req) ? WAITING_SINGLE : WAITING_MAX)) {
 		ledger_add(a->refused, 1);
 		return;
 	}
@@ -104,6 +110,15 @@ static void
 proc_scan(void *ctx)
 {
 	ask_verb(ctx, WIRE_PROC_SCAN);
+}
+
+static void
+netns(void *ctx, const char id[65], uint32_t pid)
+{
+	struct wire_request req = { .verb = WIRE_NETNS, .pid = pid };
+
+	memcpy(req.id, id, strnlen(id, WIRE_ID - 1));
+	put(ctx, &req);
 }
 
 /* Hands over an event stream's chunk at once, others when they are whole. */
@@ -170,7 +185,7 @@ ask_new(struct loop *loop, int fd, struct ledger *ledger, ask_answer_fn answer,
 		.ctx = a, .docker_list = docker_list,
 		.docker_inspect = docker_inspect,
 		.docker_events = docker_events, .proc = proc,
-		.proc_scan = proc_scan,
+		.proc_scan = proc_scan, .netns = netns,
 	};
 	buf_init(&a->whole, ANSWER_BYTES);
 	a->stage = ledger_stage(ledger, "broker.answers");

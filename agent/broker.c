@@ -13,6 +13,7 @@
 
 #include "agent/broker.h"
 #include "agent/docker_client.h"
+#include "agent/inside.h"
 #include "agent/notify.h"
 #include "agent/outbox.h"
 #include "agent/privileges.h"
@@ -42,6 +43,7 @@ struct broker {
 	struct docker_client	*docker;
 	struct outbox		*outbox;
 	struct audit_control	*audit;
+	struct inside		*inside;
 	int			 conntrack;	/* our copy, for dumps */
 	char			*audit_state;	/* path, beside control */
 	DIR			*scan;
@@ -197,6 +199,16 @@ read_proc(struct broker *b, const struct wire_request *req)
 	reply(b, req, n < 0 ? n : 0, b->proc, n < 0 ? 0 : (size_t)n, -1);
 }
 
+static void
+ask_netns(struct broker *b, const struct wire_request *req)
+{
+	struct enrich_netns got;
+	int rc = req->id[0] == '\0' ? -EINVAL :
+	    inside_netns(b->inside, req->id, req->pid, &got);
+
+	reply(b, req, rc, &got, rc == 0 ? sizeof(got) : 0, -1);
+}
+
 /* The engine waits for the end of a scan, also of one that did not begin. */
 static void
 start_scan(struct broker *b, const struct wire_request *req)
@@ -293,6 +305,7 @@ static void (*const verbs[WIRE_VERBS])(struct broker *,
 	[WIRE_DOCKER_EVENTS] = ask_docker,
 	[WIRE_READY] = ready,
 	[WIRE_ALIVE] = alive,
+	[WIRE_NETNS] = ask_netns,
 };
 
 /* The outbox must not write any more: the number of the descriptor may soon
@@ -473,7 +486,9 @@ begin(struct broker *b, char *const engine_argv[])
 	b->outbox = outbox_new(b->wire, OUTBOX_BYTES);
 	b->docker = docker_client_new(b->settings->enrich.docker_socket,
 	    on_docker, b);
-	return b->outbox == NULL || b->docker == NULL ? -ENOMEM : 0;
+	b->inside = inside_new();
+	return b->outbox == NULL || b->docker == NULL || b->inside == NULL ?
+	    -ENOMEM : 0;
 }
 
 static int
@@ -516,6 +531,7 @@ broker_run(struct settings *settings, char *const engine_argv[])
 		closedir(b->scan);
 	if (b->conntrack != -1)
 		close(b->conntrack);
+	inside_free(b->inside);
 	docker_client_free(b->docker);
 	outbox_free(b->outbox);
 	notify_fini(&b->notify);

@@ -307,6 +307,10 @@ recorder_answer(struct recorder *r, struct wall when,
 		json_put_str(&w, bytes, len);
 	} else {
 		put_num(&w, "pid", a->pid);
+		if (a->id[0] != '\0') {
+			json_key_str(&w, "id");
+			json_put_cstr(&w, a->id);
+		}
 		put_hex(r, &w, bytes, len);
 	}
 	close_line(r, &w, f);

@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libagent.a
 	%D%/docker_client.c %D%/docker_client.h \
 	%D%/doctor.c \
 	%D%/engine.c %D%/engine.h \
+	%D%/inside.c %D%/inside.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/outbox.c %D%/outbox.h \
 	%D%/part.c %D%/part.h \

@@ -32,6 +32,7 @@ enum wire_verb {
 	WIRE_DOCKER_EVENTS,	/* since; answers: chunks of GET /events */
 	WIRE_READY,		/* the engine works; no answer */
 	WIRE_ALIVE,		/* the engine's loop turned; no answer */
+	WIRE_NETNS,		/* id, pid; answer: struct enrich_netns */
 	WIRE_VERBS
 };
 

@@ -41,6 +41,14 @@ on_address(void *ctx, const struct stream_address *sa)
 	enrich_host_address(w->enrich, &sa->ip, sa->gone);
 }
 
+static void
+on_peer(void *ctx, uint32_t ifindex, int32_t nsid, bool gone)
+{
+	struct works *w = ctx;
+
+	netns_link(enrich_netns(w->enrich), ifindex, nsid, gone);
+}
+
 static int
 make_collectors(struct works *w)
 {
@@ -62,6 +70,7 @@ make_collectors(struct works *w)
 			return -ENOMEM;
 	}
 	link_listen_address(w->collectors[COLLECTORS_LINK], on_address, w);
+	link_listen_peer(w->collectors[COLLECTORS_LINK], on_peer, w);
 	return 0;
 }
 
@@ -180,6 +189,21 @@ on_proc(struct works *w, const struct wire_answer *a, const char *bytes,
 }
 
 static void
+on_netns(struct works *w, const struct wire_answer *a, const char *bytes,
+    size_t len)
+{
+	struct enrich_netns got;
+	uint8_t id[32];
+	bool good = a->status == 0 && len == sizeof(got);
+
+	if (!container_id_parse(a->id, strnlen(a->id, WIRE_ID), id))
+		return;
+	if (good)
+		memcpy(&got, bytes, sizeof(got));
+	netns_on_answer(enrich_netns(w->enrich), id, good ? &got : NULL);
+}
+
+static void
 on_docker(struct works *w, const struct wire_answer *a, const char *bytes,
     size_t len)
 {
@@ -216,6 +240,9 @@ works_answer(struct works *w, const struct wire_answer *a, const char *bytes,
 	switch (a->verb) {
 	case WIRE_PROC:
 		on_proc(w, a, bytes, len);
+		break;
+	case WIRE_NETNS:
+		on_netns(w, a, bytes, len);
 		break;
 	case WIRE_PROC_SCAN:
 		process_on_scan_end(enrich_processes(w->enrich));

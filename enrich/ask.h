@@ -12,6 +12,7 @@
  * proc			process_on_proc (files of /proc/PID)
  * proc_scan		process_on_proc for every process, then
  *			process_on_scan_end
+ * netns		netns_on_answer
  *
  * A function pointer may be NULL: nobody answers (replay).
  */
@@ -19,6 +20,15 @@
 #define ENRICH_ASK_H
 
 #include <stdint.h>
+
+/* Which network namespace a container is in. Goes through the wire and into
+ * recordings as it is. */
+struct enrich_netns {
+	uint64_t	inode;
+	int32_t		nsid;	/* as the host's namespace calls it; negative:
+				   no interface of the host has a peer there */
+	uint32_t	host;	/* 1: it is the host's own */
+};
 
 struct enrich_ask {
 	void	*ctx;
@@ -30,6 +40,8 @@ struct enrich_ask {
 	void	(*docker_events)(void *ctx, int64_t since_unix_s);
 	void	(*proc)(void *ctx, uint32_t pid);
 	void	(*proc_scan)(void *ctx);
+	/* pid: one that is probably the container's, or 0. */
+	void	(*netns)(void *ctx, const char id[65], uint32_t pid);
 };
 
 #endif

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,30 @@ container_in_subnet(struct container_table *t, const struct ipaddr *ip)
 	for (i = 0; i < t->n_subnets; i++)
 		if (ipaddr_in(ip, &t->subnets[i]))
 			return true;
+	return false;
+}
+
+bool
+container_is_broadcast(struct container_table *t, const struct ipaddr *ip)
+{
+	uint32_t host, mask;
+	size_t i;
+
+	if (ip->family != 4)
+		return false;
+	memcpy(&host, ip->bytes, 4);
+	host = ntohl(host);
+	if (host == UINT32_MAX)
+		return true;
+	for (i = 0; i < t->n_subnets; i++) {
+		const struct ipaddr_cidr *c = &t->subnets[i];
+
+		if (c->base.family != 4 || c->bits > 30 || !ipaddr_in(ip, c))
+			continue;
+		mask = c->bits == 0 ? UINT32_MAX : UINT32_MAX >> c->bits;
+		if ((host & mask) == mask)
+			return true;
+	}
 	return false;
 }
 

@@ -69,6 +69,9 @@ bool container_is_gateway(struct container_table *, const struct ipaddr *);
 /* True when any network of a container holds the address. */
 bool container_in_subnet(struct container_table *, const struct ipaddr *);
 
+/* True for the broadcast address of a container network, and 255.255.255.255. */
+bool container_is_broadcast(struct container_table *, const struct ipaddr *);
+
 /* Takes the facts in every case. when: from then on its addresses count. */
 void container_learn(struct container_table *, struct facts *,
     struct wall when);

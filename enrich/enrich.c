@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOG_TAG "enrich"
 #include "enrich/enrich.h"
@@ -36,6 +37,7 @@ struct enrich {
 	struct process_table	*processes;
 	struct docker		*docker;
 	struct user_table	*users;
+	struct netns_table	*netns;
 	struct entry_table	*entries;
 	struct flow_join	*flows;
 	struct origin		*origin;
@@ -87,12 +89,46 @@ static const struct enricher_ops enricher_ops[] = {
 	{ "origin", origin_enrich, origin_self },
 };
 
+/* Before its start a container has a network, and then a process. */
+static void
+follow_netns(struct enrich *e, const struct docker_event *ev)
+{
+	uint8_t id[32];
+
+	if (!container_id_parse(ev->container, strlen(ev->container), id))
+		return;
+	if (strcmp(ev->type, "network") == 0) {
+		if (strcmp(ev->action, "connect") == 0)
+			netns_want(e->netns, id, 0, false);
+	} else if (strcmp(ev->action, "start") == 0)
+		netns_want(e->netns, id, 0, false);
+	else if (strcmp(ev->action, "die") == 0 ||
+	    strcmp(ev->action, "destroy") == 0)
+		netns_died(e->netns, id, ev->when);
+}
+
+/* A container of the host's network, or one that shares it. */
+static bool
+is_host_network(struct enrich *e, const struct container *c)
+{
+	const char *mode = c->facts->network_mode;
+	int hops;
+
+	for (hops = 0; hops < 4 && strncmp(mode, "container:", 10) == 0;
+	    hops++) {
+		c = container_find_name(e->containers, mode + 10);
+		mode = c == NULL ? "" : c->facts->network_mode;
+	}
+	return strcmp(mode, "host") == 0;
+}
+
 static void
 on_docker_event(void *ctx, const struct docker_event *ev)
 {
 	struct enrich *e = ctx;
 
 	entry_on_docker(e->entries, ev);
+	follow_netns(e, ev);
 }
 
 static void
@@ -100,9 +136,12 @@ on_inspected(void *ctx, const struct container *c)
 {
 	struct enrich *e = ctx;
 
-	if (c->running && c->facts->init_pid != 0)
-		process_on_init(e->processes, c->facts->init_pid, c->binary,
-		    c->facts->started);
+	if (!c->running || c->facts->init_pid == 0)
+		return;
+	process_on_init(e->processes, c->facts->init_pid, c->binary,
+	    c->facts->started);
+	netns_want(e->netns, c->binary, c->facts->init_pid,
+	    is_host_network(e, c));
 }
 
 static int
@@ -162,12 +201,14 @@ make(struct enrich *e)
 		return -ENOMEM;
 	e->processes = process_table_new(e->env.ledger, e->env.clock,
 	    e->env.ask, origin_host_id(e->origin), e->env.limit);
-	if (e->processes == NULL || make_docker(e) != 0)
+	e->netns = netns_table_new(e->env.ask, e->env.clock, e->env.ledger);
+	if (e->processes == NULL || e->netns == NULL || make_docker(e) != 0)
 		return -ENOMEM;
 	e->owner = (struct owner){
 		.processes = e->processes,
 		.containers = e->containers,
 		.docker = e->docker,
+		.netns = e->netns,
 		.unknown = ledger_noted(ledger_stage(e->env.ledger,
 		    "enrich.process"), "events_without_owner"),
 		.seen = flow_on_process,
@@ -208,6 +249,7 @@ enrich_free(struct enrich *e)
 	flow_join_free(e->flows);
 	entry_table_free(e->entries);
 	docker_free(e->docker);
+	netns_table_free(e->netns);
 	process_table_free(e->processes);
 	container_table_free(e->containers);
 	user_table_free(e->users);
@@ -237,12 +279,14 @@ enrich_ask_again(struct enrich *e)
 	process_scan(e->processes);
 	if (e->docker != NULL)
 		docker_ask_again(e->docker);
+	netns_ask_again(e->netns);
 }
 
 void
 enrich_tick(struct enrich *e, struct mono now)
 {
 	process_tick(e->processes, now);
+	netns_tick(e->netns, now);
 	flow_tick(e->flows);
 	if (e->docker != NULL)
 		docker_tick(e->docker, now);
@@ -281,6 +325,12 @@ struct user_table *
 enrich_users(struct enrich *e)
 {
 	return e->users;
+}
+
+struct netns_table *
+enrich_netns(struct enrich *e)
+{
+	return e->netns;
 }
 
 bool

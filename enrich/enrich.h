@@ -19,6 +19,7 @@
 #include "enrich/ask.h"
 #include "enrich/container.h"
 #include "enrich/docker.h"
+#include "enrich/netns.h"
 #include "enrich/process.h"
 #include "enrich/user.h"
 #include "lib/ipaddr.h"
@@ -70,6 +71,7 @@ struct docker *enrich_docker(struct enrich *);
 struct process_table *enrich_processes(struct enrich *);
 struct container_table *enrich_containers(struct enrich *);
 struct user_table *enrich_users(struct enrich *);
+struct netns_table *enrich_netns(struct enrich *);
 
 bool enrich_docker_ready(const struct enrich *);
 size_t enrich_container_count(const struct enrich *);

@@ -172,11 +172,22 @@ flow_on_process(void *self, const struct event *ev, struct process *p)
 	    event_time(ev).ns, s);
 }
 
+/* Who is at one end. */
+struct end {
+	struct ipaddr		 ip;		/* family 0: unknown */
+	uint32_t		 ifindex;	/* host's interface there, or 0 */
+	const struct container	*container;	/* or NULL */
+	const char		*network;	/* name, or "" */
+	const char		*method, *confidence;
+	struct netns_member	 behind[NETNS_MEMBERS];
+	size_t			 n_behind;	/* containers of the interface's
+						   other side */
+};
+
 /* What is known of a flow's two ends. */
 struct ends {
-	const struct container	*source, *destination;
-	const char		*source_network, *destination_network;
-	struct ipaddr		 from, to, dialled;	/* family 0: unknown */
+	struct end		 source, destination;
+	struct ipaddr		 dialled;
 	uint16_t		 port;
 	bool			 udp, source_is_host;
 	struct wall		 start;
@@ -197,31 +208,151 @@ is_host(struct flow_join *t, const struct ipaddr *ip)
 	    container_is_gateway(t->env.owner->containers, ip);
 }
 
+static uint32_t
+interface_number(const struct event *ev, enum field_id field)
+{
+	return (uint32_t)strtoul(event_str(ev, field), NULL, 10);
+}
+
+static bool
+is_behind(const struct end *e, const struct container *c)
+{
+	size_t i;
+
+	for (i = 0; i < e->n_behind; i++)
+		if (memcmp(e->behind[i].id, c->binary, 32) == 0)
+			return true;
+	return false;
+}
+
+/* The network of the container that holds the address; NULL: none does. */
+static const struct facts_network *
+network_of(const struct container *c, const struct ipaddr *ip)
+{
+	size_t i;
+
+	for (i = 0; i < c->facts->n_networks; i++)
+		if (ipaddr_equal(&c->facts->networks[i].ip, ip) ||
+		    ipaddr_equal(&c->facts->networks[i].ip6, ip))
+			return &c->facts->networks[i];
+	return NULL;
+}
+
+static bool
+shares_network(const struct container *c)
+{
+	return strncmp(c->facts->network_mode, "container:", 10) == 0;
+}
+
+/* Whom to name of those who share a network: who has the address, else whose
+ * network it is, else the first that came. */
+static const struct container *
+first_behind(struct flow_join *t, const struct end *e)
+{
+	struct container_table *containers = t->env.owner->containers;
+	const struct container *c, *best = NULL;
+	size_t i;
+
+	for (i = 0; i < e->n_behind; i++) {
+		c = container_find_binary(containers, e->behind[i].id);
+		if (c == NULL)
+			continue;
+		if (network_of(c, &e->ip) != NULL)
+			return c;
+		if (best == NULL || (shares_network(best) &&
+		    !shares_network(c)))
+			best = c;
+	}
+	return best;
+}
+
+/*
+ * A frame to a MAC that a bridge does not know goes out of every port: the
+ * last interface may be somebody else's. Who has the address then has it
+ * still.
+ */
+static bool
+was_flooded(const struct end *e, const struct container *by_address)
+{
+	return by_address != NULL && by_address->running &&
+	    network_of(by_address, &e->ip) != NULL;
+}
+
+/* The address alone, where no interface tells: macvlan, overlay, or a
+ * namespace that is not known yet. */
+static void
+find_by_address(struct flow_join *t, struct end *e, struct wall when)
+{
+	e->network = "";
+	e->method = "address";
+	e->confidence = "high";
+	if (e->ip.family != 0)
+		e->container = container_find_ip(t->env.owner->containers,
+		    &e->ip, when, &e->network);
+}
+
+/* What the interface says goes before the address, which others can take. */
+static void
+find_by_interface(struct flow_join *t, struct end *e, bool is_source)
+{
+	const struct container *first;
+	const struct facts_network *n;
+
+	if (e->n_behind == 0)
+		return;
+	if (e->container != NULL && is_behind(e, e->container)) {
+		e->method = "interface";
+		e->confidence = e->n_behind > 1 ? "medium" : "high";
+		return;
+	}
+	first = first_behind(t, e);
+	if (first == NULL || (!is_source && was_flooded(e, e->container))) {
+		e->n_behind = 0;
+		return;
+	}
+	n = network_of(first, &e->ip);
+	e->container = first;
+	e->network = n == NULL ? "" : n->name;
+	e->method = "interface";
+	e->confidence = e->n_behind > 1 ? "medium" : "high";
+}
+
+static void
+find_end(struct flow_join *t, struct end *e, struct wall when, bool is_source)
+{
+	find_by_address(t, e, when);
+	if (e->ifindex == 0 || (!is_source && e->container == NULL &&
+	    (ipaddr_is_multicast(&e->ip) ||
+	    container_is_broadcast(t->env.owner->containers, &e->ip))))
+		return;
+	e->n_behind = netns_behind(t->env.owner->netns, e->ifindex, when,
+	    e->behind);
+	find_by_interface(t, e, is_source);
+}
+
 static struct ends
 find_ends(struct flow_join *t, const struct event *ev)
 {
-	struct container_table *containers = t->env.owner->containers;
 	const struct event_value *start = event_get(ev, FIELD_EVENT_START);
 	struct ends e = { 0 };
 
 	e.start = start != NULL ? start->time : event_time(ev);
-	e.from = get_ip(ev, FIELD_SOURCE_IP);
+	e.source.ip = get_ip(ev, FIELD_SOURCE_IP);
+	e.source.ifindex = interface_number(ev,
+	    FIELD_OBSERVER_INGRESS_INTERFACE_ID);
 	e.dialled = get_ip(ev, FIELD_DESTINATION_IP);
-	e.to = get_ip(ev, FIELD_DESTINATION_NAT_IP);
-	if (e.to.family == 0)
-		e.to = e.dialled;
+	e.destination.ip = get_ip(ev, FIELD_DESTINATION_NAT_IP);
+	if (e.destination.ip.family == 0)
+		e.destination.ip = e.dialled;
+	e.destination.ifindex = interface_number(ev,
+	    FIELD_OBSERVER_EGRESS_INTERFACE_ID);
 	e.port = (uint16_t)event_num(ev, FIELD_DESTINATION_PORT);
 	e.udp = strcmp(event_str(ev, FIELD_NETWORK_TRANSPORT), "tcp") != 0;
-	e.source_network = e.destination_network = "";
-	if (e.from.family != 0)
-		e.source = container_find_ip(containers, &e.from, e.start,
-		    &e.source_network);
-	if (e.to.family != 0)
-		e.destination = container_find_ip(containers, &e.to, e.start,
-		    &e.destination_network);
-	e.source_is_host = e.source == NULL && e.from.family != 0 &&
-	    (is_host(t, &e.from) || strcmp(event_str(ev,
-	    FIELD_TALLYMAN_SOURCE_SCOPE), "host") == 0);
+	find_end(t, &e.source, e.start, true);
+	find_end(t, &e.destination, e.start, false);
+	e.source_is_host = e.source.container == NULL &&
+	    e.source.ip.family != 0 && (is_host(t, &e.source.ip) ||
+	    strcmp(event_str(ev, FIELD_TALLYMAN_SOURCE_SCOPE), "host") == 0);
 	return e;
 }
 
@@ -233,20 +364,26 @@ fits(struct flow_join *t, const struct ends *e,
 {
 	const struct container *c;
 	const char *mode;
+	size_t i;
 
 	if (s->role != PROCESS_CONTAINER)
 		return e->source_is_host ? 2 : 1;
-	if (e->source != NULL && memcmp(e->source->binary, s->id, 32) == 0)
+	if (e->source.container != NULL &&
+	    memcmp(e->source.container->binary, s->id, 32) == 0)
 		return 2;
+	for (i = 0; i < e->source.n_behind; i++)
+		if (memcmp(e->source.behind[i].id, s->id, 32) == 0)
+			return 2;
 	c = container_find_binary(t->env.owner->containers, s->id);
 	mode = c == NULL ? "" : c->facts->network_mode;
 	if (strcmp(mode, "host") == 0)
 		return e->source_is_host ? 2 : 0;
-	if (e->source != NULL && strncmp(mode, "container:", 10) == 0)
-		return strcmp(mode + 10, e->source->id) == 0 ||
-		    strcmp(mode + 10, e->source->facts->name) == 0 ? 2 : 0;
+	if (e->source.container != NULL && c != NULL && shares_network(c))
+		return strcmp(mode + 10, e->source.container->id) == 0 ||
+		    strcmp(mode + 10, e->source.container->facts->name) == 0 ?
+		    2 : 0;
 	/* A container that nobody told us about. */
-	return c == NULL && e->source == NULL ? 1 : 0;
+	return c == NULL && e->source.container == NULL ? 1 : 0;
 }
 
 struct window { int64_t from, to; bool newest, reuse; };
@@ -350,17 +487,46 @@ set(struct event *ev, enum field_id field, const char *text)
 		event_set_cstr(ev, field, text);
 }
 
+struct end_fields {
+	enum field_id id, name, image, method, confidence, candidates;
+};
+static const struct end_fields source_fields = {
+	FIELD_TALLYMAN_SOURCE_CONTAINER_ID,
+	FIELD_TALLYMAN_SOURCE_CONTAINER_NAME,
+	FIELD_TALLYMAN_SOURCE_CONTAINER_IMAGE,
+	FIELD_TALLYMAN_SOURCE_CONTAINER_METHOD,
+	FIELD_TALLYMAN_SOURCE_CONTAINER_CONFIDENCE,
+	FIELD_TALLYMAN_SOURCE_CONTAINER_CANDIDATES
+};
+static const struct end_fields destination_fields = {
+	FIELD_TALLYMAN_DESTINATION_CONTAINER_ID,
+	FIELD_TALLYMAN_DESTINATION_CONTAINER_NAME,
+	FIELD_TALLYMAN_DESTINATION_CONTAINER_IMAGE,
+	FIELD_TALLYMAN_DESTINATION_CONTAINER_METHOD,
+	FIELD_TALLYMAN_DESTINATION_CONTAINER_CONFIDENCE,
+	FIELD_TALLYMAN_DESTINATION_CONTAINER_CANDIDATES
+};
+
 static void
-write_end(struct event *ev, const struct container *c, bool source)
+write_end(struct event *ev, const struct end *e, const struct end_fields *f)
 {
+	const struct container *c = e->container;
+	char id[65];
+	size_t i;
+
 	if (c == NULL)
 		return;
-	event_set_str(ev, source ? FIELD_TALLYMAN_SOURCE_CONTAINER_ID :
-	    FIELD_TALLYMAN_DESTINATION_CONTAINER_ID, c->id, 64);
-	set(ev, source ? FIELD_TALLYMAN_SOURCE_CONTAINER_NAME :
-	    FIELD_TALLYMAN_DESTINATION_CONTAINER_NAME, c->facts->name);
-	set(ev, source ? FIELD_TALLYMAN_SOURCE_CONTAINER_IMAGE :
-	    FIELD_TALLYMAN_DESTINATION_CONTAINER_IMAGE, c->facts->image);
+	event_set_str(ev, f->id, c->id, 64);
+	set(ev, f->name, c->facts->name);
+	set(ev, f->image, c->facts->image);
+	event_set_cstr(ev, f->method, e->method);
+	event_set_cstr(ev, f->confidence, e->confidence);
+	if (e->n_behind < 2 || strcmp(e->method, "process") == 0)
+		return;
+	for (i = 0; i < e->n_behind; i++) {
+		container_id_format(e->behind[i].id, id);
+		event_add_str(ev, f->candidates, id, 64, true);
+	}
 }
 
 static void
@@ -422,18 +588,23 @@ is_shared(struct flow_join *t, const struct container *c)
 	return c == NULL;
 }
 
-/* An address of a container network whose container is not known. */
+/* An address of a container network, or an interface that leads to some
+ * namespace, whose container is not known. */
 static bool
-lacks_container(struct flow_join *t, const struct ends *e)
+end_lacks(struct flow_join *t, const struct end *e)
 {
 	struct owner *o = t->env.owner;
 
-	return (e->source == NULL && e->from.family != 0 &&
-	    !is_host(t, &e->from) &&
-	    container_in_subnet(o->containers, &e->from)) ||
-	    (e->destination == NULL && e->to.family != 0 &&
-	    !is_host(t, &e->to) &&
-	    container_in_subnet(o->containers, &e->to));
+	if (e->n_behind == 0 && netns_is_waiting(o->netns, e->ifindex))
+		return true;
+	return e->container == NULL && e->ip.family != 0 &&
+	    !is_host(t, &e->ip) && container_in_subnet(o->containers, &e->ip);
+}
+
+static bool
+lacks_container(struct flow_join *t, const struct ends *e)
+{
+	return end_lacks(t, &e->source) || end_lacks(t, &e->destination);
 }
 
 static void
@@ -447,38 +618,51 @@ write_no_container(struct flow_join *t, struct event *ev,
 		owner_write_method(ev, "host", "high");
 }
 
+/* The process knows better who it is than those who share its network. */
 static void
-write_owner(struct flow_join *t, struct event *ev, const struct ends *e,
+decide_by_process(struct flow_join *t, struct end *e, const struct sticky *s)
+{
+	const struct container *c = process_container(t, s);
+
+	if (c == NULL)
+		return;
+	if (c != e->container) {
+		if (!is_behind(e, c))
+			e->network = c->facts->network_mode;
+		e->container = c;
+		e->method = "process";
+	} else if (e->n_behind < 2)
+		return;
+	e->confidence = process_confidence_name(s->confidence);
+	if (s->n_candidates < 2)
+		e->n_behind = 1;
+}
+
+static void
+write_owner(struct flow_join *t, struct event *ev, struct ends *e,
     const struct sticky *s)
 {
-	const struct container *by_process = process_container(t, s);
-	const struct container *source = e->source;
-	const char *method = "address", *confidence = "high";
-	const struct container *owner;
+	const struct end *owner;
 
-	if (by_process != NULL && by_process != source) {
-		source = by_process;
-		method = "process";
-		confidence = process_confidence_name(s->confidence);
-	}
-	owner = source != NULL ? source : e->destination;
-	write_end(ev, source, true);
-	write_end(ev, e->destination, false);
-	write_scope(t, ev, source, &e->from, FIELD_TALLYMAN_SOURCE_SCOPE);
-	write_scope(t, ev, e->destination, &e->to,
+	decide_by_process(t, &e->source, s);
+	owner = e->source.container != NULL ? &e->source : &e->destination;
+	if (owner->container != NULL && owner->n_behind == 0 &&
+	    process_container(t, s) == NULL && is_shared(t, owner->container))
+		e->source.confidence = e->destination.confidence = "medium";
+	write_end(ev, &e->source, &source_fields);
+	write_end(ev, &e->destination, &destination_fields);
+	write_scope(t, ev, e->source.container, &e->source.ip,
+	    FIELD_TALLYMAN_SOURCE_SCOPE);
+	write_scope(t, ev, e->destination.container, &e->destination.ip,
 	    FIELD_TALLYMAN_DESTINATION_SCOPE);
-	write_direction(ev, source != NULL);
-	if (owner == NULL) {
+	write_direction(ev, e->source.container != NULL);
+	if (owner->container == NULL) {
 		write_no_container(t, ev, e);
 		return;
 	}
-	if (by_process == NULL && is_shared(t, owner))
-		confidence = "medium";
-	container_write(owner, ev, false);
-	owner_write_method(ev, method, confidence);
-	set(ev, FIELD_NETWORK_NAME, owner == e->source ? e->source_network :
-	    owner == e->destination ? e->destination_network :
-	    owner->facts->network_mode);
+	container_write(owner->container, ev, false);
+	owner_write_method(ev, owner->method, owner->confidence);
+	set(ev, FIELD_NETWORK_NAME, owner->network);
 }
 
 static void
@@ -545,7 +729,7 @@ may_be_ours(const struct event *ev, const struct ends *e)
 {
 	const char *transport = event_str(ev, FIELD_NETWORK_TRANSPORT);
 
-	return (e->source != NULL || e->source_is_host) &&
+	return (e->source.container != NULL || e->source_is_host) &&
 	    (strcmp(transport, "tcp") == 0 || strcmp(transport, "udp") == 0);
 }
 

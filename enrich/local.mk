@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libenrich.a
 	%D%/facts.c %D%/facts.h \
 	%D%/flow.c %D%/flow.h \
 	%D%/identity.c %D%/identity.h \
+	%D%/netns.c %D%/netns.h \
 	%D%/opener.c %D%/opener.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/owner.c %D%/owner.h \

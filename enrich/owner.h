@@ -12,6 +12,7 @@
 #include "enrich/container.h"
 #include "enrich/docker.h"
 #include "enrich/entry.h"
+#include "enrich/netns.h"
 #include "enrich/process.h"
 
 struct owner {
@@ -19,6 +20,7 @@ struct owner {
 	struct container_table	*containers;
 	struct docker		*docker;	/* NULL: nobody to ask */
 	struct entry_table	*entries;
+	struct netns_table	*netns;
 	ledger_count		*unknown;	/* events without an owner */
 	/* Each process event once it is known whose it is; may be NULL. */
 	void (*seen)(void *ctx, const struct event *, struct process *);

@@ -117,8 +117,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mono_clock clock = { .driven = true };
 	struct enrich_conf conf = { .docker_enabled = true,
 	    .docker_socket = (char *)"/var/run/docker.sock" };
-	const struct enrich_ask asked = { NULL, ask, ask_id, ask_since,
-	    ask_pid, ask };
+	const struct enrich_ask asked = { .docker_list = ask,
+	    .docker_inspect = ask_id, .docker_events = ask_since,
+	    .proc = ask_pid, .proc_scan = ask };
 	struct ledger *ledger = ledger_new();
 	struct pipeline *pipeline = pipeline_new(ledger, &clock);
 	struct enrich_env env = { .conf = &conf, .ledger = ledger,

@@ -55,6 +55,15 @@ ask_proc(void *ctx, uint32_t pid)
 	b->proc_pids[b->procs++ % 256] = pid;
 }
 
+static void
+ask_netns(void *ctx, const char id[65], uint32_t pid)
+{
+	struct bench *b = ctx;
+
+	(void)pid;
+	memcpy(b->netns[b->n_netns++ % 64], id, 65);
+}
+
 struct bench *
 bench_new(bool with_ask)
 {
@@ -70,7 +79,7 @@ bench_new(bool with_ask)
 	b->conf.docker_socket = (char *)"/var/run/docker.sock";
 	b->conf.flow_hold_ns = 300 * MONO_MS;
 	b->ask = (struct enrich_ask){ b, ask_list, ask_inspect, ask_stream,
-	    ask_proc, ask_scan };
+	    ask_proc, ask_scan, ask_netns };
 	env = (struct enrich_env){ .conf = &b->conf, .ledger = b->ledger,
 	    .pipeline = b->pipeline, .clock = &b->clock,
 	    .ask = with_ask ? &b->ask : NULL, .agent_id = "agent-1" };

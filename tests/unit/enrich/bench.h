@@ -25,6 +25,8 @@ struct bench {
 	int64_t			 since;
 	char			 inspected[64][65];
 	uint32_t		 proc_pids[256];
+	unsigned		 n_netns;
+	char			 netns[64][65];
 };
 
 /* with_ask false: nobody answers, as in a replay. */

@@ -12,3 +12,5 @@ unit_tests += %D%/test_identity
 unit_tests += %D%/test_origin
 %C%_test_origin_SOURCES = %D%/test_origin.c %D%/bench.c %D%/bench.h
 EXTRA_DIST += %D%/data
+unit_tests += %D%/test_netns
+%C%_test_netns_SOURCES = %D%/test_netns.c %D%/bench.c %D%/bench.h

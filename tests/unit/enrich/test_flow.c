@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enrich/netns.h"
+
 #define MS	MONO_MS
 #define IP_A	"172.17.0.2"
 #define IP_B	"172.17.0.3"
@@ -426,6 +428,117 @@ failed_before_a_packet(void **state)
 	bench_free(b);
 }
 
+/* The interface goes before the address: an address is taken over, forged,
+ * or not known yet; and a frame may be flooded to somebody else's. */
+static void
+by_interface(void **state)
+{
+	struct bench *b = host();
+	struct netns_table *t = enrich_netns(b->enrich);
+	const struct enrich_netns one = { .inode = 77, .nsid = 3 };
+	const struct enrich_netns two = { .inode = 78, .nsid = 4 };
+	const struct event *ev;
+	struct event *f;
+	uint8_t id[32];
+
+	(void)state;
+	assert_true(container_id_parse(BENCH_ID_A, 64, id));
+	netns_want(t, id, 0, false);
+	netns_on_answer(t, id, &one);
+	netns_link(t, 9, 3, false);
+	assert_true(container_id_parse(BENCH_ID_B, 64, id));
+	netns_want(t, id, 0, false);
+	netns_on_answer(t, id, &two);
+	netns_link(t, 11, 4, false);
+
+	/* Not an address of anybody. */
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 80));
+	f = flow(16 * MS, "f1", "10.9.8.7", 40000, OUT, 80, "tcp", false);
+	event_set_cstr(f, FIELD_OBSERVER_INGRESS_INTERFACE_ID, "9");
+	ev = bench_submit(b, f);
+	assert_non_null(ev);
+	assert_owner(ev, BENCH_ID_A, "interface");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_SOURCE_CONTAINER_METHOD), "interface");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_SOURCE_CONTAINER_CONFIDENCE), "high");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+
+	/* Another's address. */
+	child(b, 20 * MS, 2000, 2002, "/usr/bin/wget");
+	bench_submit(b, bench_connect(30 * MS, 2002, 2000, OUT, 80));
+	f = flow(36 * MS, "f2", IP_B, 40000, OUT, 80, "tcp", false);
+	event_set_cstr(f, FIELD_OBSERVER_INGRESS_INTERFACE_ID, "9");
+	ev = bench_submit(b, f);
+	assert_non_null(ev);
+	assert_owner(ev, BENCH_ID_A, "interface");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "wget");
+
+	/* Flooded: B has the address, and A's interface comes last. */
+	f = flow(40 * MS, "f3", OUT, 40000, IP_B, 80, "tcp", false);
+	event_set_cstr(f, FIELD_OBSERVER_EGRESS_INTERFACE_ID, "9");
+	ev = bench_submit(b, f);
+	assert_non_null(ev);
+	assert_owner(ev, BENCH_ID_B, "address");
+
+	/* Broadcast: whose interface it is means nothing. */
+	f = flow(50 * MS, "f4", OUT, 40000, "172.17.255.255", 80, "udp",
+	    false);
+	event_set_cstr(f, FIELD_OBSERVER_EGRESS_INTERFACE_ID, "9");
+	bench_submit(b, f);
+	bench_at(b, 600 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_DESTINATION_CONTAINER_ID), "");
+	bench_free(b);
+}
+
+/* Two containers of one namespace: the process decides, else both are told. */
+static void
+by_shared_interface(void **state)
+{
+	struct bench *b = host();
+	struct netns_table *t = enrich_netns(b->enrich);
+	const struct enrich_netns one = { .inode = 77, .nsid = 3 };
+	const struct event_value *v;
+	const struct event *ev;
+	struct event *f;
+	uint8_t id[32];
+
+	(void)state;
+	assert_true(container_id_parse(BENCH_ID_A, 64, id));
+	netns_want(t, id, 0, false);
+	netns_on_answer(t, id, &one);
+	netns_link(t, 9, 3, false);
+	assert_true(container_id_parse(BENCH_ID_B, 64, id));
+	netns_want(t, id, 0, false);
+	netns_on_answer(t, id, &one);
+
+	child(b, 0, 3000, 3001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(10 * MS, 3001, 3000, OUT, 80));
+	f = flow(16 * MS, "f1", IP_A, 40000, OUT, 80, "tcp", false);
+	event_set_cstr(f, FIELD_OBSERVER_INGRESS_INTERFACE_ID, "9");
+	ev = bench_submit(b, f);
+	assert_non_null(ev);
+	assert_owner(ev, BENCH_ID_B, "process");
+	assert_int_equal(event_has(ev,
+	    FIELD_TALLYMAN_SOURCE_CONTAINER_CANDIDATES), EVENT_ABSENT);
+
+	f = flow(36 * MS, "f2", IP_A, 40000, OUT, 81, "tcp", false);
+	event_set_cstr(f, FIELD_OBSERVER_INGRESS_INTERFACE_ID, "9");
+	assert_null(bench_submit(b, f));
+	bench_at(b, 600 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, BENCH_ID_A, "interface");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "medium");
+	v = event_get(ev, FIELD_TALLYMAN_SOURCE_CONTAINER_CANDIDATES);
+	assert_non_null(v);
+	assert_int_equal(v->count, 2);
+	bench_free(b);
+}
+
 /* More connects than are kept: the oldest go, and the newest are found. */
 static void
 records_are_bounded(void **state)
@@ -470,6 +583,8 @@ main(void)
 		cmocka_unit_test(datagrams),
 		cmocka_unit_test(host_process_in_a_containers_network),
 		cmocka_unit_test(failed_before_a_packet),
+		cmocka_unit_test(by_interface),
+		cmocka_unit_test(by_shared_interface),
 		cmocka_unit_test(records_are_bounded),
 	};
 
