@@ -44,25 +44,6 @@ is_icmp(const struct flow *f)
 	return f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6;
 }
 
-/*
- * The points in the order of the initiator's path. Those that only replies
- * showed were met the other way round.
- */
-static size_t
-order_points(const struct flow *f, uint8_t order[static FLOW_POINTS])
-{
-	size_t n = 0;
-	unsigned p;
-
-	for (p = 0; p < f->n_points; p++)
-		if (!(f->by_reply & 1U << p))
-			order[n++] = (uint8_t)p;
-	for (p = f->n_points; p-- > 0;)
-		if (f->by_reply & 1U << p)
-			order[n++] = (uint8_t)p;
-	return n;
-}
-
 static uint32_t
 ifindex_of(struct flow *f, unsigned point)
 {
@@ -73,6 +54,67 @@ static bool
 is_out(struct flow *f, unsigned point)
 {
 	return (flow_point(f, point)->where & FLOW_POINT_OUT) != 0;
+}
+
+/* The place in order[] of the first port of this bridge; n when there is none. */
+static size_t
+find_port(const struct links *links, struct flow *f, uint32_t bridge,
+    const uint8_t *order, size_t n)
+{
+	const struct stream_link *link;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		link = links_get(links, ifindex_of(f, order[i]));
+		if (link != NULL && link->master == bridge)
+			break;
+	}
+	return i;
+}
+
+/*
+ * A promiscuous bridge hears a packet only after it went out at another port,
+ * but on the path the bridge comes right behind the port that took it in.
+ */
+static void
+move_bridges(const struct links *links, struct flow *f, uint8_t *order,
+    size_t n)
+{
+	uint8_t point;
+	size_t i, port;
+
+	for (i = 2; i < n; i++) {
+		point = order[i];
+		if (is_out(f, point) ||
+		    !links_is_bridge(links, ifindex_of(f, point)))
+			continue;
+		port = find_port(links, f, ifindex_of(f, point), order, i);
+		if (port == i)
+			continue;
+		memmove(order + port + 2, order + port + 1, i - port - 1);
+		order[port + 1] = point;
+	}
+}
+
+/*
+ * The points in the order of the initiator's path. Those that only replies
+ * showed were met the other way round.
+ */
+static size_t
+order_points(const struct links *links, struct flow *f,
+    uint8_t order[static FLOW_POINTS])
+{
+	size_t n = 0;
+	unsigned p;
+
+	for (p = 0; p < f->n_points; p++)
+		if (!(f->by_reply & 1U << p))
+			order[n++] = (uint8_t)p;
+	for (p = f->n_points; p-- > 0;)
+		if (f->by_reply & 1U << p)
+			order[n++] = (uint8_t)p;
+	move_bridges(links, f, order, n);
+	return n;
 }
 
 /*
@@ -192,7 +234,7 @@ static void
 set_points(struct event *ev, const struct report_env *env, struct flow *f)
 {
 	uint8_t order[FLOW_POINTS];
-	size_t n = order_points(f, order), i;
+	size_t n = order_points(env->links, f, order), i;
 	uint64_t packets;
 	struct json_writer w;
 	struct buf out;

@@ -334,7 +334,10 @@ test_hairpin_to_itself(void **state)
 	world_fini(&w);
 }
 
-/* A promiscuous bridge adds a third copy, after the one that goes out. */
+/*
+ * A promiscuous bridge adds a third copy, after the one that goes out; on the
+ * path it stands between the two.
+ */
 static void
 test_promiscuous_bridge(void **state)
 {
@@ -357,8 +360,10 @@ test_promiscuous_bridge(void **state)
 	check_copies(world_final(&w, 0), 3);
 	check_text(world_final(&w, 0), FIELD_TALLYMAN_FLOW_POINTS,
 	    "[{\"interface\":\"veth1\",\"packets\":29},"
-	    "{\"interface\":\"veth2\",\"packets\":29},"
-	    "{\"interface\":\"docker0\",\"packets\":29}]");
+	    "{\"interface\":\"docker0\",\"packets\":29},"
+	    "{\"interface\":\"veth2\",\"packets\":29}]");
+	check_text(world_final(&w, 0), FIELD_OBSERVER_EGRESS_INTERFACE_NAME,
+	    "veth2");
 	world_fini(&w);
 }
 
