@@ -8,17 +8,21 @@
  *	proto LOCAL LPORT REMOTE RPORT SENT RECEIVED MSENT MRECEIVED RETRANS
  *
  * SENT and RECEIVED are payload bytes as the socket calls counted them.  For
- * tcp MSENT and MRECEIVED are segments (tcpi_segs_out, tcpi_segs_in), for udp
+ * tcp MSENT and MRECEIVED are segments (tcpi_segs_out, tcpi_segs_in), else
  * datagrams; RETRANS is tcpi_bytes_retrans.  A server prints "ready" first.
  */
 #define _GNU_SOURCE
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 
 #include <err.h>
 #include <errno.h>
@@ -28,6 +32,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +285,20 @@ udp_exchange(int fd, unsigned long datagrams, unsigned long size,
 	}
 }
 
+/* Lets so many sockets stay open: none gets the port of another. */
+static void
+allow_files(unsigned long count)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		err(1, "getrlimit");
+	if (r.rlim_cur < count + 16)
+		r.rlim_cur = count + 16 < r.rlim_max ? count + 16 : r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
+		err(1, "setrlimit");
+}
+
 /* udp-client HOST PORT COUNT DATAGRAMS SIZE: socket i sends SIZE + i bytes. */
 static int
 udp_client(char **argv)
@@ -291,6 +310,7 @@ udp_client(char **argv)
 	socklen_t len = address(&ss, argv[0], argv[1]);
 	int fd;
 
+	allow_files(count);
 	for (i = 0; i < count; i++) {
 		struct tally t = { .sent = 0 };
 
@@ -301,7 +321,192 @@ udp_client(char **argv)
 		find_ends(fd, &t);
 		udp_exchange(fd, datagrams, size + i, &t);
 		report("udp", &t);
-		close(fd);
+	}
+	return 0;
+}
+
+/* The kernel's answer to what was sent: an error the socket then reports. */
+static void
+udp_wait_error(int fd, int want)
+{
+	struct pollfd p = { .fd = fd };
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (poll(&p, 1, 5000) != 1)
+		errx(1, "no error within 5 s");
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		err(1, "SO_ERROR");
+	if (error != want)
+		errx(1, "not the error that was waited for, but %s",
+		    strerror(error));
+}
+
+/*
+ * udp-send HOST PORT COUNT DATAGRAMS SIZE: as udp-client, but nobody answers.
+ * Broadcast and multicast addresses will do. With want, each datagram brings
+ * about this error, which is then counted as a message received.
+ */
+static int
+udp_send_only(char **argv, int want)
+{
+	unsigned long count = number(argv[2], 60000);
+	unsigned long datagrams = number(argv[3], 1000000);
+	unsigned long size = number(argv[4], 60000), i, n;
+	int fd, on = 1, probe = want == EMSGSIZE ? IP_PMTUDISC_PROBE :
+	    IP_PMTUDISC_WANT;
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, argv[0], argv[1]);
+
+	allow_files(count);
+	for (i = 0; i < count; i++) {
+		struct tally t = { .sent = 0 };
+
+		if ((fd = socket(ss.ss_family, SOCK_DGRAM, 0)) == -1)
+			err(1, "socket");
+		setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
+		if (ss.ss_family == AF_INET)
+			setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe,
+			    sizeof(probe));
+		if (connect(fd, (struct sockaddr *)&ss, len) == -1)
+			err(1, "connect");
+		find_ends(fd, &t);
+		for (n = 0; n < datagrams; n++) {
+			if (send(fd, block, size + i, 0) == -1)
+				err(1, "send");
+			t.sent += size + i;
+			t.msent++;
+			if (want == 0)
+				continue;
+			udp_wait_error(fd, want);
+			t.mreceived++;
+		}
+		report("udp", &t);
+	}
+	return 0;
+}
+
+static int
+udp_send(char **argv)
+{
+	return udp_send_only(argv, 0);
+}
+
+/* udp-refused HOST PORT COUNT DATAGRAMS SIZE: nobody listens there. */
+static int
+udp_refused(char **argv)
+{
+	return udp_send_only(argv, ECONNREFUSED);
+}
+
+/* udp-too-big HOST PORT COUNT DATAGRAMS SIZE: not to be fragmented. */
+static int
+udp_too_big(char **argv)
+{
+	return udp_send_only(argv, EMSGSIZE);
+}
+
+/* Is this datagram of a raw socket the answer? IPv4 comes with its header. */
+static bool
+is_echo_reply(const unsigned char *in, size_t len, int family, uint16_t id,
+    uint16_t seq, size_t *payload)
+{
+	size_t header = family == AF_INET ? (in[0] & 15U) * 4 : 0;
+
+	if (len < header + 8)
+		return false;
+	*payload = len - header - 8;
+	in += header;
+	return in[0] == (family == AF_INET ? ICMP_ECHOREPLY :
+	    ICMP6_ECHO_REPLY) && (in[4] << 8 | in[5]) == id &&
+	    (in[6] << 8 | in[7]) == seq;
+}
+
+static uint16_t
+checksum(const unsigned char *p, size_t len)
+{
+	uint32_t sum = 0;
+	size_t i;
+
+	for (i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	if (len % 2 != 0)
+		sum += (uint32_t)p[len - 1] << 8;
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static void
+echo(int fd, int family, uint16_t id, uint16_t seq, size_t size,
+    struct tally *t)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static unsigned char out[65536], in[65536];
+	size_t payload = 0;
+	uint16_t sum;
+	ssize_t got;
+
+	memset(out, 0, 8);
+	out[0] = family == AF_INET ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
+	out[4] = (unsigned char)(id >> 8);
+	out[5] = (unsigned char)id;
+	out[6] = (unsigned char)(seq >> 8);
+	out[7] = (unsigned char)seq;
+	memcpy(out + 8, block, size);
+	if (family == AF_INET) {	/* the kernel does it for IPv6 */
+		sum = checksum(out, 8 + size);
+		out[2] = (unsigned char)(sum >> 8);
+		out[3] = (unsigned char)sum;
+	}
+	if (send(fd, out, 8 + size, 0) == -1)
+		err(1, "send");
+	t->sent += size;
+	t->msent++;
+	do {
+		if (poll(&p, 1, 5000) != 1)
+			errx(1, "no echo within 5 s");
+		if ((got = recv(fd, in, sizeof(in), 0)) == -1)
+			err(1, "recv");
+	} while (!is_echo_reply(in, (size_t)got, family, id, seq, &payload));
+	t->received += payload;
+	t->mreceived++;
+}
+
+/*
+ * ping HOST COUNT ECHOES SIZE: COUNT query ids with ECHOES requests each, of
+ * SIZE + i bytes behind the ICMP header. LPORT is the id.
+ */
+static int
+ping(char **argv)
+{
+	unsigned long count = number(argv[1], 60000);
+	unsigned long echoes = number(argv[2], 60000);
+	unsigned long size = number(argv[3], 60000), i, n;
+	char any[] = "0";
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, argv[0], any), local = sizeof(ss);
+	uint16_t first = (uint16_t)(getpid() * 61);
+	int fd;
+
+	fd = socket(ss.ss_family, SOCK_RAW, ss.ss_family == AF_INET ?
+	    IPPROTO_ICMP : IPPROTO_ICMPV6);
+	if (fd == -1)
+		err(1, "socket");
+	if (connect(fd, (struct sockaddr *)&ss, len) == -1)
+		err(1, "connect");
+	for (i = 0; i < count; i++) {
+		uint16_t id = (uint16_t)(first + i);
+		struct tally t = { .sent = 0 };
+
+		if (getsockname(fd, (struct sockaddr *)&t.local, &local) == -1)
+			err(1, "getsockname");
+		t.remote = ss;
+		/* At the same place for both families. */
+		((struct sockaddr_in *)&t.local)->sin_port = htons(id);
+		for (n = 1; n <= echoes; n++)
+			echo(fd, ss.ss_family, id, (uint16_t)n, size + i, &t);
+		report(ss.ss_family == AF_INET ? "icmp" : "ipv6-icmp", &t);
 	}
 	return 0;
 }
@@ -499,6 +704,10 @@ static const struct mode {
 	{ "tcp-client", 5, tcp_client },
 	{ "udp-server", 2, udp_server },
 	{ "udp-client", 5, udp_client },
+	{ "udp-send", 5, udp_send },
+	{ "udp-refused", 5, udp_refused },
+	{ "udp-too-big", 5, udp_too_big },
+	{ "ping", 4, ping },
 	{ "http-sink", 1, http_sink },
 	{ "notify", 2, notify },
 	{ "audit-owner", 0, audit_owner },
@@ -524,6 +733,9 @@ main(int argc, char **argv)
 	fprintf(stderr, "usage: traffic tcp-server|udp-server PORT REPLY\n"
 	    "       traffic tcp-client HOST PORT COUNT SEND STEP\n"
 	    "       traffic udp-client HOST PORT COUNT DATAGRAMS SIZE\n"
+	    "       traffic udp-send|udp-refused|udp-too-big HOST PORT COUNT "
+	    "DATAGRAMS SIZE\n"
+	    "       traffic ping HOST COUNT ECHOES SIZE\n"
 	    "       traffic http-sink PORT\n"
 	    "       traffic audit-owner\n"
 	    "       traffic notify PATH SECONDS\n"
