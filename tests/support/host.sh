@@ -357,20 +357,29 @@ tm_bg() {
 # --- truth ------------------------------------------------------------------
 
 # One connection a line, tab separated: protocol, original source, sport,
-# destination, dport, packets, bytes, then the same six of the reply.
+# destination, dport, packets, bytes, then the same six of the reply. The port
+# of who asks for an echo is its id.
 truth_conntrack() {
-	on_host conntrack -L -o extended 2>/dev/null | awk '
+	{
+		on_host conntrack -L -o extended -f ipv4
+		on_host conntrack -L -o extended -f ipv6
+	} 2>/dev/null | awk '
 	{
 		n = 0
 		split("", v)
 		for (i = 1; i <= NF; i++)
 			if (split($i, kv, "=") == 2)
 				v[++c[kv[1], NR] "," kv[1]] = kv[2]
-		line = $3
-		for (d = 1; d <= 2; d++)
+		line = $3 == "icmpv6" ? "ipv6-icmp" : $3
+		for (d = 1; d <= 2; d++) {
+			if (d "," "id" in v) {
+				v[d ",sport"] = d == 1 ? v[d ",id"] : 0
+				v[d ",dport"] = d == 1 ? 0 : v[d ",id"]
+			}
 			line = line "\t" v[d ",src"] "\t" v[d ",sport"] "\t" \
 			    v[d ",dst"] "\t" v[d ",dport"] "\t" \
 			    v[d ",packets"] "\t" v[d ",bytes"]
+		}
 		print line
 	}'
 }
