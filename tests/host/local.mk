@@ -10,3 +10,5 @@ host_tests += %D%/15-audit.sh
 check_helpers += %D%/audit_live
 host_tests += %D%/50-backend.sh
 host_tests += %D%/25-flow-process.sh
+host_tests += %D%/31-bridges.sh
+EXTRA_DIST += tests/support/classes.sh tests/support/pcap_flows.py
