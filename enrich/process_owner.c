@@ -149,20 +149,22 @@ process_settle(struct process_table *t, struct process *p)
 /*
  * The first exec event of p whose record has not come, not earlier than at;
  * its number counts from 1. 0: none. Times older than the last few are not
- * kept: those events are known only to have been before the kept ones.
+ * kept: those events were between the start of p and the oldest kept one.
  */
 static uint32_t
 first_unpaired(const struct process *p, int64_t at, int64_t *ns)
 {
-	uint32_t k = p->paired;
+	uint32_t k = p->paired, kept;
 
 	if (p->execs <= k)
 		return 0;
-	if (p->execs - k > PROCESS_EXECS) {
-		*ns = at;
+	kept = p->execs < PROCESS_EXECS ? 0 : p->execs - PROCESS_EXECS;
+	if (k < kept && p->exec_ns[kept % PROCESS_EXECS] >=
+	    at - PROCESS_EARLY_NS) {
+		*ns = p->start_ns > at ? p->start_ns : at;
 		return k + 1;
 	}
-	for (; k < p->execs; k++) {
+	for (k = k < kept ? kept : k; k < p->execs; k++) {
 		*ns = p->exec_ns[k % PROCESS_EXECS];
 		if (*ns >= at - PROCESS_EARLY_NS)
 			return k + 1;

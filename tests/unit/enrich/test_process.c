@@ -225,6 +225,42 @@ reused_pids(void **state)
 	bench_free(b);
 }
 
+/* One pid: a short host process, then a container's that executes more
+ * programs than times are kept; the records come after all of it. */
+static void
+many_execs_of_a_reused_pid(void **state)
+{
+	const uint32_t n = 2 * PROCESS_EXECS;
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 1, 1500);
+	bench_execd(b, MS, 1500);
+	bench_exit(b, 2 * MS, 1500);
+	bench_fork(b, 400 * MS, 77, 1500);
+	for (i = 0; i < n; i++)
+		bench_execd(b, (401 + i) * MS, 1500);
+	bench_exit(b, (402 + n) * MS, 1500);
+	bench_fork(b, 800 * MS, 1, 1500);
+	bench_execd(b, 801 * MS, 1500);
+	bench_exit(b, 802 * MS, 1500);
+	ev = bench_submit(b, bench_exec(MS - 500000, 1500, 1, "/bin/busybox",
+	    "/", true_args));
+	assert_owner(ev, "", "host");
+	for (i = 0; i < n; i++) {
+		ev = bench_submit(b, bench_exec((401 + i) * MS - 500000, 1500,
+		    77, "/bin/busybox", "/", true_args));
+		assert_owner(ev, BENCH_ID_A, "parent");
+	}
+	ev = bench_submit(b, bench_exec(801 * MS - 500000, 1500, 1,
+	    "/bin/busybox", "/", true_args));
+	assert_owner(ev, "", "host");
+	bench_free(b);
+}
+
 /* Other records than exec are matched by time and parent. */
 static void
 other_records_of_reused_pids(void **state)
@@ -580,6 +616,7 @@ main(void)
 		cmocka_unit_test(double_fork),
 		cmocka_unit_test(moved_to_the_root_cgroup),
 		cmocka_unit_test(reused_pids),
+		cmocka_unit_test(many_execs_of_a_reused_pid),
 		cmocka_unit_test(other_records_of_reused_pids),
 		cmocka_unit_test(docker_exec_of_a_short_command),
 		cmocka_unit_test(stage_is_not_the_container),
