@@ -44,7 +44,8 @@ printf '%s\n' 'static int counter;' \
 	'const char *name(int i);' \
 	'const char *name(int i) { counter += i; return names[counter]; }' \
 	>"$tmp/bad.c"
-"${CC:-cc}" -fPIC -c -o "$tmp/bad.o" "$tmp/bad.c" && ar cr "$tmp/bad.a" "$tmp/bad.o"
+# shellcheck disable=SC2086 # CC may be "ccache gcc"
+${CC:-cc} -fPIC -c -o "$tmp/bad.o" "$tmp/bad.c" && ar cr "$tmp/bad.a" "$tmp/bad.o"
 is "the checker sees a variable and no table" "$(state "$tmp/bad.a")" \
 	"bad.o:counter"
 

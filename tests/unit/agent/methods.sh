@@ -29,8 +29,8 @@ unknown() {
 }
 
 used 'owner_write_method\([^;]*;' 'const char \*method = [^;]*;' \
-	'[ *]method = [^;]*;' '[.]method = "[^"]*"' 'ATTRIBUTION_METHOD, *"[^"]*"' \
-	'process_method_name\(enum[^}]*\};' >"$tmp/used"
+	'[ *]method = [^;]*;' '[.]method = "[^"]*"' 'e->method = [^;]*;' \
+	'ATTRIBUTION_METHOD, *"[^"]*"' 'process_method_name\(enum[^}]*\};' >"$tmp/used"
 ok "the sources write methods of containers" \
 	test "$(wc -l <"$tmp/used")" -ge 8
 is "each method of a container is explained" "$(unknown CONTAINER)" ""
