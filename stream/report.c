@@ -145,21 +145,55 @@ left_unseen(const struct report_env *env, struct flow *f)
 	    REPORT_LEFT_ATTEMPTED;
 }
 
+/*
+ * What one macvlan sends to another comes in at their parent, in both
+ * directions, and went out nowhere.
+ */
+static bool
+turns_at(struct flow *f, uint32_t ifindex)
+{
+	bool there = false, back = false;
+	unsigned p;
+
+	for (p = 0; p < f->n_points; p++) {
+		const struct flow_point *at = flow_point(f, p);
+
+		if (ifindex_of(f, p) != ifindex)
+			continue;
+		if (at->packets[is_out(f, p) ? 0 : 1] != 0)
+			return false;
+		there = there || at->packets[0] != 0;
+		back = back || at->packets[1] != 0;
+	}
+	return there && back;
+}
+
+/* Does the host end here? */
+static bool
+is_border(struct flow *f, const struct stream_link *link)
+{
+	return link != NULL && link->uplink && !turns_at(f, link->ifindex);
+}
+
 enum report_left
 report_left_host(const struct report_env *env, struct flow *f)
 {
 	const struct stream_link *link;
-	bool unknown = false;
+	bool unknown = false, turned = false;
 	unsigned p;
 
 	for (p = 0; p < f->n_points; p++) {
 		link = links_get(env->links, ifindex_of(f, p));
 		if (link == NULL)
 			unknown = true;
-		else if (link->uplink)
+		else if (is_border(f, link))
 			return REPORT_LEFT_YES;
+		else if (link->uplink)
+			turned = true;
 	}
-	return unknown ? REPORT_LEFT_UNKNOWN : left_unseen(env, f);
+	if (unknown)
+		return REPORT_LEFT_UNKNOWN;
+	return turned ? REPORT_LEFT_NO : left_unseen(env, f);
 }
 
 /* Did packets of the initiator come in from (or go out to) an uplink? */
@@ -171,7 +205,7 @@ crosses_uplink(const struct report_env *env, struct flow *f, bool out)
 
 	for (p = 0; p < f->n_points; p++) {
 		link = links_get(env->links, ifindex_of(f, p));
-		if (link != NULL && link->uplink && is_out(f, p) == out)
+		if (is_border(f, link) && is_out(f, p) == out)
 			return true;
 	}
 	return false;

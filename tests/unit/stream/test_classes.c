@@ -391,6 +391,52 @@ test_across_bridges(void **state)
 	world_fini(&w);
 }
 
+/* Their parent interface hears both directions come in. */
+static void
+test_macvlan_to_macvlan(void **state)
+{
+	static const struct class c = { .client = "192.0.2.51",
+	    .server = "192.0.2.52", .sport = 40005, .dport = 80, .n = 1,
+	    .there = { { .ifindex = ETH0, .seen = IN } },
+	    .back = { { .ifindex = ETH0, .seen = IN } } };
+	struct world w;
+
+	(void)state;
+	world_init(&w, NULL);
+	talk(&w, &c);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_talk(world_final(&w, 0));
+	check_copies(world_final(&w, 0), 1);
+	check_text(world_final(&w, 0), FIELD_TALLYMAN_FLOW_LEFT_HOST, "no");
+	assert_null(event_get(world_final(&w, 0), FIELD_TALLYMAN_SOURCE_SCOPE));
+	assert_null(event_get(world_final(&w, 0),
+	    FIELD_TALLYMAN_DESTINATION_SCOPE));
+	world_fini(&w);
+}
+
+/* The same towards the outside: the answers come in where requests go out. */
+static void
+test_macvlan_to_outside(void **state)
+{
+	static const struct class c = { .client = "192.0.2.51", .server = FAR,
+	    .sport = 40006, .dport = 80, .n = 1,
+	    .there = { { .ifindex = ETH0, .seen = OUT } },
+	    .back = { { .ifindex = ETH0, .seen = IN } } };
+	struct world w;
+
+	(void)state;
+	world_init(&w, NULL);
+	talk(&w, &c);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_talk(world_final(&w, 0));
+	check_text(world_final(&w, 0), FIELD_TALLYMAN_FLOW_LEFT_HOST, "yes");
+	check_text(world_final(&w, 0), FIELD_TALLYMAN_DESTINATION_SCOPE,
+	    "outside");
+	world_fini(&w);
+}
+
 /* docker-proxy: two connections, never one. */
 static void
 test_proxy_relay(void **state)
@@ -433,6 +479,8 @@ main(void)
 		cmocka_unit_test(test_hairpin_to_itself),
 		cmocka_unit_test(test_promiscuous_bridge),
 		cmocka_unit_test(test_across_bridges),
+		cmocka_unit_test(test_macvlan_to_macvlan),
+		cmocka_unit_test(test_macvlan_to_outside),
 		cmocka_unit_test(test_proxy_relay),
 	};
 
