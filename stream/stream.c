@@ -196,8 +196,9 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 }
 
 /*
- * An ICMP error carries a packet of another flow. Its own ends are made
- * canonical with that flow's. Returns a hash of what it is about.
+ * An ICMP error carries a packet of another flow. Where it names an end of
+ * that flow, the end's own address stands, not one that was translated: no
+ * connection of its own would tell. Returns a hash of what it is about.
  */
 static uint64_t
 settle_error(struct stream *s, struct decoded *d, struct wall when)
@@ -215,10 +216,13 @@ settle_error(struct stream *s, struct decoded *d, struct wall when)
 	m = nat_find(s->t.nat, &key, hash, side, false, when);
 	if (m.conn != NAT_NONE) {
 		const struct nat_conn *c = nat_conn(s->t.nat, m.conn);
-		unsigned from = c->side[NAT_ORIGINAL] ^ m.direction;
+		struct key_end asks = key_end_of(&c->original,
+		    c->side[NAT_ORIGINAL]);
+		struct key_end answers = key_end_of(&c->wire,
+		    !c->side[NAT_WIRE]);
 
-		source = key_end_of(&c->original, from);
-		destination = key_end_of(&c->original, !from);
+		source = m.direction == 0 ? asks : answers;
+		destination = m.direction == 0 ? answers : asks;
 		hash = key_hash(&s->t.secret, &c->original);
 	}
 	if (memcmp(d->destination.ip, d->inner_source.ip, 16) == 0)

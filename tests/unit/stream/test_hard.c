@@ -693,6 +693,9 @@ test_icmp_error_from_inside(void **state)
 	world_end(&w);
 	assert_int_equal(world_finals(&w), 1);
 	check_counts(world_final(&w, 0), 1, 20 + 8 + 58, 58, 0, 0, 0);
+	/* The container said it, whatever the outside was told. */
+	check_ip(world_final(&w, 0), FIELD_SOURCE_IP, C1);
+	check_ip(world_final(&w, 0), FIELD_DESTINATION_IP, FAR);
 	world_fini(&w);
 }
 
