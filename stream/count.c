@@ -58,6 +58,26 @@ count_tcp_fits(const struct flow *f, unsigned dir, const struct decoded *d)
 	return true;
 }
 
+static uint32_t
+distance(uint32_t a, uint32_t b)
+{
+	return a - b < b - a ? a - b : b - a;
+}
+
+uint64_t
+count_tcp_distance(const struct flow *f, unsigned dir, const struct decoded *d)
+{
+	bool syn = (d->tcp_flags & DECODE_TCP_SYN) != 0;
+	uint64_t sum = UINT64_MAX;
+
+	if (f->bits & FLOW_BIT_BASED(dir))
+		sum = distance(d->seq + syn, syn ? f->base[dir] : f->next[dir]);
+	if ((d->tcp_flags & DECODE_TCP_ACK) && (f->bits & FLOW_BIT_BASED(!dir)))
+		sum = (sum == UINT64_MAX ? 0 : sum) + distance(d->ack,
+		    syn ? f->base[!dir] : f->next[!dir]);
+	return sum;
+}
+
 static void
 forget_cover(struct cover_pool *pool, struct flow *f, unsigned dir)
 {

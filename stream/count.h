@@ -52,6 +52,14 @@ bool count_tcp_fits(const struct flow *, unsigned direction,
     const struct decoded *);
 
 /*
+ * How far this TCP packet's numbers are from where the flow stands: a packet
+ * of the flow is nearer than the window, any other one by chance 2^31 away.
+ * UINT64_MAX when there is nothing to compare.
+ */
+uint64_t count_tcp_distance(const struct flow *, unsigned direction,
+    const struct decoded *);
+
+/*
  * A datagram or anything else that is not TCP; identity from count_identity.
  * UDP that the uplink shows in pieces (UDP_SEGMENT) counts as the one packet
  * that the first point showed.

@@ -414,6 +414,16 @@ took_over(const struct nat_conn *c, enum nat_which which, bool syn,
 	return when.ns >= c->when_ns;
 }
 
+static struct nat_match
+match_of(const struct nat *n, uint32_t slot, unsigned side)
+{
+	const struct nat_conn *c = &n->conns[slot / NAT_TUPLES];
+	enum nat_which which = slot % NAT_TUPLES;
+
+	return (struct nat_match){ .conn = slot / NAT_TUPLES + 1,
+	    .which = which, .direction = side != c->side[which] };
+}
+
 struct nat_match
 nat_find(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
     bool syn, struct wall when)
@@ -448,10 +458,34 @@ nat_find(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
 		c->opened |= (uint8_t)(1U << newest % NAT_TUPLES);
 	}
 	c->used = true;
-	m.conn = newest / NAT_TUPLES + 1;
-	m.which = newest % NAT_TUPLES;
-	m.direction = side != c->side[m.which];
+	m = match_of(n, newest, side);
+	m.contested = older != SLOTS_NONE;
 	return m;
+}
+
+size_t
+nat_owners(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
+    struct nat_match *found, size_t max)
+{
+	struct slots_walk w;
+	size_t count = 0, at;
+	uint32_t slot;
+
+	for (slot = slots_first(&n->slots, hash, &w); slot != SLOTS_NONE;
+	    slot = slots_next(&n->slots, &w)) {
+		const struct nat_conn *c = &n->conns[slot / NAT_TUPLES];
+
+		if (!is_tuple(c, slot % NAT_TUPLES, key))
+			continue;
+		for (at = count; at > 0 && (int32_t)(c->order -
+		    nat_conn(n, found[at - 1].conn)->order) > 0; at--)
+			if (at < max)
+				found[at] = found[at - 1];
+		if (at < max)
+			found[at] = match_of(n, slot, side);
+		count += count < max;
+	}
+	return count;
 }
 
 size_t

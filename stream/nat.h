@@ -78,6 +78,7 @@ struct nat_match {
 	uint32_t	 conn;		/* number + 1, or NAT_NONE */
 	enum nat_which	 which;
 	uint8_t		 direction;	/* 0 as the initiator sent it, 1 back */
+	bool		 contested;	/* it had another owner a moment ago */
 };
 
 /*
@@ -88,6 +89,14 @@ struct nat_match {
  */
 struct nat_match nat_find(struct nat *, const struct key *, uint64_t hash,
     unsigned side, bool syn, struct wall);
+
+/*
+ * All owners of a contested tuple, the newest first, at most max; returns how
+ * many. For TCP the sequence numbers tell better than time whose packet it is.
+ */
+#define NAT_OWNERS	32
+size_t nat_owners(struct nat *, const struct key *, uint64_t hash,
+    unsigned side, struct nat_match *, size_t max);
 
 /* number + 1 as given by the functions above; never NAT_NONE. */
 struct nat_conn *nat_conn(const struct nat *, uint32_t conn);

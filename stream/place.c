@@ -5,6 +5,9 @@
 #include "stream/count.h"
 #include "stream/life.h"
 
+/* Beyond any window: the packet is not of this flow. */
+#define OWNER_REACH	(UINT64_C(1) << 28)
+
 /*
  * Guesses the initiator's side from one packet, for want of conntrack.
  * side: where the packet's source stands. *sure: the packet tells.
@@ -125,6 +128,34 @@ make_generation(struct tracker *t, struct place *p, const struct decoded *d,
 	if (p->conn != NAT_NONE)
 		bind_conn(t, number, p->conn);
 	return number;
+}
+
+/*
+ * On the original tuple the generations of one flow decide. A translated copy
+ * comes after the original one, so an owner without a flow is not meant.
+ */
+struct nat_match
+place_owner(struct tracker *t, const struct key *key, uint64_t hash,
+    unsigned side, const struct decoded *d, struct nat_match found)
+{
+	struct nat_match owners[NAT_OWNERS];
+	size_t n = nat_owners(t->nat, key, hash, side, owners, NAT_OWNERS), i;
+	/* A SYN begins somewhere: nearly its number is another connection. */
+	uint64_t best = d->tcp_flags & DECODE_TCP_SYN ? 1 : OWNER_REACH, far;
+	uint32_t number;
+
+	for (i = 0; i < n; i++) {
+		number = flow_of(t, nat_conn(t->nat, owners[i].conn));
+		if (number == FLOW_NONE)
+			continue;
+		far = count_tcp_distance(flow_get(t->flows, number),
+		    owners[i].direction, d);
+		if (far >= best)
+			continue;
+		best = far;
+		found = owners[i];
+	}
+	return found;
 }
 
 struct place_found

@@ -33,6 +33,15 @@ struct place_found {
 	unsigned	direction;	/* of this packet in the flow */
 };
 
+/*
+ * Whose TCP packet this is, when several connections had its tuple a moment
+ * ago (a NAT port used again in TIME_WAIT): the one whose sequence numbers it
+ * continues. found: what nat_find said, kept when no flow tells better.
+ */
+struct nat_match place_owner(struct tracker *, const struct key *,
+    uint64_t hash, unsigned side, const struct decoded *,
+    struct nat_match found);
+
 /* The flow, made when there is none. May evict another. */
 struct place_found place_find(struct tracker *, struct place *,
     const struct decoded *, struct wall when);

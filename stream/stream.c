@@ -251,6 +251,8 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 	m.conn = NAT_NONE;
 	if (!d->inner)
 		m = nat_find(s->t.nat, &key, p.hash, p.side, syn, c->when);
+	if (m.conn != NAT_NONE && m.contested && d->proto == IPPROTO_TCP)
+		m = place_owner(&s->t, &key, p.hash, p.side, d, m);
 	if (m.conn != NAT_NONE) {
 		const struct nat_conn *conn = nat_conn(s->t.nat, m.conn);
 

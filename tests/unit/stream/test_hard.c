@@ -584,6 +584,55 @@ test_port_reuse_receipt_time(void **state)
 	reuse_port(10 * MONO_MS);	/* after all packets of the block */
 }
 
+/*
+ * A small range of NAT ports and one long ring block: ten connections have had
+ * the wire's tuple, and all their events were read before the first packet.
+ */
+static void
+test_port_reuse_in_one_block(void **state)
+{
+	struct world w;
+	struct snat path = world_snat(V1, 40000);
+	struct pkt p, b;
+	uint16_t i;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (i = 0; i < 10; i++) {
+		world_nat(&w, STREAM_NAT_NEW, IPPROTO_TCP, C1, 50000 + i, FAR,
+		    443, FAR, 443, HOST_IP, 40000, i + 1U);
+		world_nat(&w, STREAM_NAT_DESTROY, IPPROTO_TCP, C1, 50000 + i,
+		    FAR, 443, FAR, 443, HOST_IP, 40000, i + 1U);
+	}
+	for (i = 0; i < 10; i++) {
+		uint32_t isn = i * UINT32_C(0x12345678);
+
+		p = tcp_syn(50000 + i, isn);
+		world_walk(&w, &p, path.there, 3);
+		b = (struct pkt){ .from = FAR, .to = C1, .sport = 443,
+		    .dport = 50000 + i, .proto = IPPROTO_TCP,
+		    .flags = SYN | ACK, .seq = 77 - isn, .ack = isn + 1 };
+		path.back[0].dport = 40000;
+		world_walk(&w, &b, path.back, 3);
+		p = tcp_out(50000 + i, isn + 1, 100U + i);
+		p.ack = 78 - isn;
+		p.flags = ACK | FIN;
+		world_walk(&w, &p, path.there, 3);
+		b.flags = ACK | FIN;
+		b.seq++;
+		b.ack += 101U + i;
+		b.payload = 10;
+		world_walk(&w, &b, path.back, 3);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 10);
+	for (i = 0; i < 10; i++)
+		check_counts(world_find(&w, C1, 50000 + i, FAR, 443), 2,
+		    180 + i, 100 + i, 2, 90, 10);
+	assert_int_equal(world_noted(&w, "stream.flow", "copies"), 10 * 8);
+	world_fini(&w);
+}
+
 static void
 test_icmp_echo(void **state)
 {
@@ -1056,6 +1105,7 @@ main(void)
 		cmocka_unit_test(test_restart_inside),
 		cmocka_unit_test(test_port_reuse_event_time),
 		cmocka_unit_test(test_port_reuse_receipt_time),
+		cmocka_unit_test(test_port_reuse_in_one_block),
 		cmocka_unit_test(test_icmp_echo),
 		cmocka_unit_test(test_icmp_error),
 		cmocka_unit_test(test_icmp_error_from_inside),
