@@ -5,10 +5,12 @@ host_tests += %D%/20-attribution.sh
 host_tests += %D%/30-plain-classes.sh
 host_tests += %D%/40-faults.sh
 EXTRA_DIST += tests/support/host.sh tests/support/testhost \
-	tests/support/traffic.c
+	tests/support/traffic.c tests/support/sender.c \
+	tests/support/hard.sh
 host_tests += %D%/15-audit.sh
 check_helpers += %D%/audit_live
 host_tests += %D%/50-backend.sh
 host_tests += %D%/25-flow-process.sh
 host_tests += %D%/31-bridges.sh
 EXTRA_DIST += tests/support/classes.sh tests/support/pcap_flows.py
+host_tests += %D%/33-hard.sh
