@@ -339,6 +339,12 @@ flow_set_precious(struct flow_table *t, uint32_t flow, bool precious)
 		t->n_cheap++;
 }
 
+bool
+flow_is_precious(const struct flow_table *t, uint32_t flow)
+{
+	return t->kind[flow - 1] == KIND_PRECIOUS;
+}
+
 size_t
 flow_count(const struct flow_table *t)
 {

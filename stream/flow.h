@@ -132,8 +132,12 @@ uint32_t flow_next_due(const struct flow_table *, uint32_t flow,
     uint32_t now_ms);
 /* The next flow of all. */
 uint32_t flow_next(const struct flow_table *, uint32_t flow);
-/* Flows without an answer and ended ones go first when room is needed. */
+/*
+ * Those that are not precious go first when room is needed: flows of a few
+ * packets without an answer, and ended ones.
+ */
 void flow_set_precious(struct flow_table *, uint32_t flow, bool precious);
+bool flow_is_precious(const struct flow_table *, uint32_t flow);
 
 size_t flow_count(const struct flow_table *);
 

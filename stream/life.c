@@ -4,6 +4,10 @@
 
 #include "stream/report.h"
 
+/* Reports of flows that are not precious, in one tick. */
+#define BUDGET		256
+#define EVICT_BUDGET	64
+
 #define QUIET_MS	500	/* least time between two reports */
 #define LINGER_MS	200	/* after the last packet of a closed flow */
 #define DELTA_MAX	(UINT32_C(1) << 31)
@@ -47,6 +51,20 @@ life_drop(struct tracker *t, uint32_t number)
 	flow_drop(t->flows, number, key_hash(&t->secret, &f->key));
 }
 
+static void
+report_evicted(struct tracker *t, uint32_t number)
+{
+	if (!flow_is_precious(t->flows, number)) {
+		if (t->evict_reports == 0) {
+			t->tally.n[TALLY_REPORT_DUE]++;
+			t->tally.n[TALLY_REPORT_FLOOD]++;
+			return;
+		}
+		t->evict_reports--;
+	}
+	report(t, flow_get(t->flows, number), true);
+}
+
 void
 life_evict(void *ctx, uint32_t number)
 {
@@ -55,7 +73,7 @@ life_evict(void *ctx, uint32_t number)
 
 	if (!(f->bits & FLOW_BIT_ENDED)) {
 		f->end = FLOW_END_EVICTED;
-		report(t, f, true);
+		report_evicted(t, number);
 		t->tally.n[TALLY_FLOW_EVICTED]++;
 	}
 	life_drop(t, number);
@@ -186,14 +204,37 @@ serve(struct tracker *t, uint32_t number)
 	}
 }
 
+/* What is over the budget stays due. */
+static void
+serve_within(struct tracker *t, uint32_t number, uint32_t *left)
+{
+	bool ended = flow_get(t->flows, number)->bits & FLOW_BIT_ENDED;
+
+	if (!ended && !flow_is_precious(t->flows, number)) {
+		if (*left == 0) {
+			if (t->served == FLOW_NONE)
+				t->served = number - 1;
+			return;
+		}
+		(*left)--;
+	}
+	serve(t, number);
+}
+
+/* Once round the table, from where the budget ended the last time. */
 void
 life_serve(struct tracker *t)
 {
-	uint32_t number = FLOW_NONE;
+	uint32_t from = t->served, number = from, left = BUDGET;
 
+	t->served = FLOW_NONE;
+	t->evict_reports = EVICT_BUDGET;
 	while ((number = flow_next_due(t->flows, number, t->now_ms)) !=
 	    FLOW_NONE)
-		serve(t, number);
+		serve_within(t, number, &left);
+	while ((number = flow_next_due(t->flows, number, t->now_ms)) !=
+	    FLOW_NONE && number <= from)
+		serve_within(t, number, &left);
 }
 
 void

@@ -6,6 +6,11 @@
  * and when it has ended and no copy of its packets is outstanding. An ended
  * TCP flow stays in the table for the window, to take in late copies.
  *
+ * Flows of few packets without an answer share a budget of reports in each
+ * tick: a flood of them is reported late, or when it has to be evicted not at
+ * all, which the ledger counts (stream.reports, flood). The others are served
+ * when they are due.
+ *
  * Threads: loop thread.
  */
 #ifndef STREAM_LIFE_H

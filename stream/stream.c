@@ -19,6 +19,7 @@
 
 #define CLOCK_TURN	16	/* copies between two looks at the clock */
 #define STAMP_SLACK_NS	MONO_S	/* stamps run backwards by less than this */
+#define TALK		8	/* packets one way: more than a knock */
 #define HOLES_PER_FLOW	16	/* on average, of the pool's limit */
 #define NAT_LINGER_MS	1000	/* an alias outlives the window */
 
@@ -113,7 +114,8 @@ add_new(struct stream *s, uint32_t number, unsigned dir,
 		f->sum[dir].packets++;
 		f->sum[dir].bytes += d->l3_len;
 		f->delta_bytes[dir] += d->l3_len;
-		if (f->sum[dir].packets == 1 && f->sum[!dir].packets != 0)
+		if (f->sum[dir].packets == TALK ||
+		    (f->sum[dir].packets == 1 && f->sum[!dir].packets != 0))
 			flow_set_precious(s->t.flows, number, true);
 	}
 	f->sum[dir].payload += r->payload;

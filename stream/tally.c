@@ -43,6 +43,7 @@ tally_bind(struct tally *t, struct ledger *ledger)
 	to[TALLY_REPORT_DUE] = &r->received;
 	to[TALLY_REPORT_DELIVERED] = &r->delivered;
 	to[TALLY_REPORT_NO_MEMORY] = ledger_dropped(r, "no_memory");
+	to[TALLY_REPORT_FLOOD] = ledger_dropped(r, "flood");
 	to[TALLY_FLOW_TOLD_LOST] = ledger_noted(f, "told_lost");
 }
 

@@ -39,6 +39,11 @@ struct tracker {
 	uint32_t		 window_ms, period_ms, idle_ms;
 	uint64_t		 report_bytes;
 
+	/* For flows that are not precious, so that a flood of them leaves
+	 * room in the queues for the rest. */
+	uint32_t		 served;	/* where the next tick begins */
+	uint32_t		 evict_reports;	/* left until then */
+
 	/* The latest times when the capture lost packets; a ring. */
 	struct tracker_loss	 losses[TRACKER_LOSSES];
 	size_t			 n_losses;

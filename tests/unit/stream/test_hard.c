@@ -889,6 +889,13 @@ test_stamps_run_backwards(void **state)
 	world_fini(&w);
 }
 
+static uint64_t
+flood_dropped(const struct world *w)
+{
+	return *ledger_dropped(ledger_stage(w->ledger, "stream.reports"),
+	    "flood");
+}
+
 /* More flows than there is room for: the one that talks stays exact. */
 static void
 flood(uint8_t proto, size_t n)
@@ -931,6 +938,69 @@ flood(uint8_t proto, size_t n)
 	assert_int_equal(world_noted(&w, "stream.flow", "flows"), n + 1);
 	assert_int_equal(world_noted(&w, "stream.flow", "packets"),
 	    n + sent + 2);
+	assert_true(flood_dropped(&w) > n / 2);
+	assert_true(world_balances(&w));
+	world_fini(&w);
+}
+
+/* Who only sends keeps its flow too, once it has said a little. */
+static void
+test_one_way_talker(void **state)
+{
+	struct world w;
+	struct pkt p, f = { .to = FAR, .dport = 80, .proto = IPPROTO_UDP,
+	    .from = C2, .payload = 10 };
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	w.only_dport = 53;
+	for (i = 0; i < 1000; i++) {
+		p = udp_out(5000, 100, 0, 3);
+		world_see(&w, &p, V1, PORT);
+		world_see(&w, &p, DOCKER0, IN);
+		f.sport = (uint16_t)i;
+		if (i > 10)
+			world_see(&w, &f, V2, PORT);
+		f.sport = (uint16_t)(i + 30000);
+		if (i > 10)
+			world_see(&w, &f, V2, PORT);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 1000, 128000, 100000, 0, 0, 0);
+	world_fini(&w);
+}
+
+/* Reports of a flood come bit by bit, those of a conversation in time. */
+static void
+test_reports_within_budget(void **state)
+{
+	struct pkt p = { .from = C2, .to = FAR, .dport = 80, .payload = 10,
+	    .proto = IPPROTO_UDP };
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (i = 0; i < 1000; i++) {
+		p.sport = (uint16_t)(i + 1);
+		world_see(&w, &p, V2, PORT);
+	}
+	p = udp_out(5000, 100, 0, 3);
+	world_see(&w, &p, V1, PORT);
+	p = (struct pkt){ .from = FAR, .to = C1, .sport = 53, .dport = 5000,
+	    .proto = IPPROTO_UDP, .payload = 7 };
+	world_see(&w, &p, V1, OUT);
+	mono_drive(&w.clock, (struct wall){ w.clock.wall.ns + 100 * MONO_MS });
+	stream_tick(w.stream);
+	pipeline_flush(w.pipeline);
+	assert_int_equal(w.n_events, 256 + 1);
+	check_ip(w.events[256], FIELD_SOURCE_IP, C1);
+	for (i = 0; i < 3; i++)
+		stream_tick(w.stream);
+	pipeline_flush(w.pipeline);
+	assert_int_equal(w.n_events, 1001);
 	assert_true(world_balances(&w));
 	world_fini(&w);
 }
@@ -1118,6 +1188,8 @@ main(void)
 		cmocka_unit_test(test_many_points),
 		cmocka_unit_test(test_five_points),
 		cmocka_unit_test(test_syn_flood),
+		cmocka_unit_test(test_one_way_talker),
+		cmocka_unit_test(test_reports_within_budget),
 		cmocka_unit_test(test_udp_spray),
 	};
 
