@@ -1,3 +1,8 @@
+/*
+ * After an overrun the kernel drops every event until the receive queue has
+ * been empty once, and tells nobody. A dump asked for earlier would fill the
+ * queue itself and hide what comes meanwhile: so the queue is emptied first.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -16,6 +21,7 @@
 
 #define RECEIVE_BYTES	(8 << 20)
 #define MESSAGE_BYTES	65536
+#define PATIENCE	MONO_S	/* that packets may have with a dump */
 /* linux 6.14; older headers do not have it. */
 #define ATTR_TIMESTAMP_EVENT	27
 
@@ -23,7 +29,9 @@ struct tracker {
 	struct collector_env	 env;
 	int			 fd;
 	bool			 dumping;
-	bool			 again;		/* a dump that was refused */
+	bool			 wanted;	/* a dump, once the queue is empty */
+	bool			 behind;	/* not all that is there is known */
+	struct mono		 behind_since;
 	conntrack_dump_fn	 dump;
 	void			*dump_ctx;
 	struct ledger_stage	*stage;
@@ -115,6 +123,35 @@ conntrack_on_dump(void *self, conntrack_dump_fn fn, void *ctx)
 	t->dump_ctx = ctx;
 }
 
+static void
+fall_behind(struct tracker *t)
+{
+	t->wanted = true;
+	if (t->behind)
+		return;
+	t->behind = true;
+	t->behind_since = mono_now(t->env.clock);
+}
+
+bool
+conntrack_is_behind(const void *self)
+{
+	const struct tracker *t = self;
+
+	return t->behind &&
+	    mono_now(t->env.clock).ns - t->behind_since.ns < PATIENCE;
+}
+
+static void
+ask_dump(struct tracker *t)
+{
+	if (t->dump == NULL)
+		return;
+	fall_behind(t);
+	t->wanted = false;
+	t->dump(t->dump_ctx);
+}
+
 static int
 start(void *self, int fd)
 {
@@ -123,9 +160,8 @@ start(void *self, int fd)
 	if (t->fd != -1)
 		close(t->fd);
 	t->fd = fd;
-	t->again = false;
-	if (t->dump != NULL)
-		t->dump(t->dump_ctx);
+	t->dumping = false;
+	ask_dump(t);
 	return 0;
 }
 
@@ -252,14 +288,6 @@ on_entry(struct tracker *t, const struct nlmsghdr *nlh, struct wall when)
 	return 0;
 }
 
-static void
-ask_dump(struct tracker *t)
-{
-	t->again = false;
-	if (t->dump != NULL)
-		t->dump(t->dump_ctx);
-}
-
 /* An empty table has no entries before its end. */
 static void
 end_dump(struct tracker *t)
@@ -268,8 +296,7 @@ end_dump(struct tracker *t)
 		stream_nat_dump(t->env.stream, true);
 	stream_nat_dump(t->env.stream, false);
 	t->dumping = false;
-	if (t->again)
-		ask_dump(t);
+	t->behind = t->wanted;
 }
 
 static int
@@ -281,7 +308,7 @@ on_message(struct tracker *t, const struct nlmsghdr *nlh, struct wall when)
 	}
 	/* EBUSY: a dump runs already, and goes on. */
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
-		t->again = t->dumping;
+		t->wanted = t->wanted || t->dumping;
 		return 0;
 	}
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK) {
@@ -322,10 +349,7 @@ on_overrun(struct tracker *t)
 	log_limited(&t->limit, LOG_WARNING,
 	    "ctnetlink overran: asking for the whole table again");
 	/* What a running dump shows is not lost, but may be older. */
-	if (t->dumping)
-		t->again = true;
-	else
-		ask_dump(t);
+	fall_behind(t);
 }
 
 static int
@@ -338,6 +362,8 @@ read_some(void *self, int budget)
 
 	for (n = 0; n < budget; n++) {
 		got = recv(t->fd, t->bytes, sizeof(t->bytes), 0);
+		if (got == -1 && errno == EAGAIN && t->wanted && !t->dumping)
+			ask_dump(t);
 		if (got == -1 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (got == -1 && errno == ENOBUFS) {

@@ -22,6 +22,13 @@ extern const struct collector_ops conntrack_collector;
 typedef void (*conntrack_dump_fn)(void *ctx);
 void conntrack_on_dump(void *self, conntrack_dump_fn, void *ctx);
 
+/*
+ * True from an overrun (and from the start) until a dump has told what is
+ * there, but no longer than a second: packets of connections that are not
+ * known yet would be counted as others, so they wait in the ring.
+ */
+bool conntrack_is_behind(const void *self);
+
 /* Broker: a non-blocking socket that hears NEW and DESTROY, or -errno
  * (-EPERM without CAP_NET_ADMIN, -EPROTONOSUPPORT without the module). */
 int conntrack_open(void);
