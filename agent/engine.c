@@ -74,6 +74,7 @@ struct engine {
 	struct mono			 docker_seen;
 	struct wall			 since;
 	bool				 stopping;
+	bool				 packets_wait;	/* for conntrack */
 };
 
 static enum part_id
@@ -129,14 +130,36 @@ before_audit(void *ctx)
 	hear(ctx, COLLECTORS_PROC, DRAIN_ALL);
 }
 
+/*
+ * While conntrack does not know all connections, packets stay in the ring:
+ * without its alias a translated copy would be counted as another flow.
+ */
+static void
+let_packets_wait(struct engine *e)
+{
+	const void *conntrack = e->works.collectors[COLLECTORS_CONNTRACK];
+	struct loop_fd *packets = e->ears[COLLECTORS_PACKET].watch;
+	bool wait = e->ears[COLLECTORS_CONNTRACK].watch != NULL &&
+	    conntrack_is_behind(conntrack);
+
+	if (packets != NULL && wait != e->packets_wait)
+		loop_fd_change(packets, wait ? 0 : LOOP_READ);
+	e->packets_wait = wait;
+}
+
 static void
 on_ear(void *ctx, int fd, unsigned what)
 {
 	struct ear *ear = ctx;
+	struct engine *e = ear->engine;
 
 	(void)fd;
 	(void)what;
-	hear(ear->engine, ear->id, budgets[ear->id]);
+	if (ear->id == COLLECTORS_PACKET)
+		hear(e, COLLECTORS_CONNTRACK, DRAIN_ALL);
+	let_packets_wait(e);
+	if (ear->id != COLLECTORS_PACKET || !e->packets_wait)
+		hear(e, ear->id, budgets[ear->id]);
 }
 
 /* A collector has its descriptor: listen. */
@@ -407,6 +430,7 @@ on_tick(void *ctx, struct mono now)
 {
 	struct engine *e = ctx;
 
+	let_packets_wait(e);
 	works_tick(&e->works, now);
 	watch_docker(e, now);
 	if (due(&e->tried, now, RETRY)) {
