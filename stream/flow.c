@@ -350,3 +350,9 @@ flow_count(const struct flow_table *t)
 {
 	return t->top - t->n_free;
 }
+
+uint32_t
+flow_latest(const struct flow_table *t)
+{
+	return t->serial;
+}

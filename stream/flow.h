@@ -65,6 +65,7 @@ struct flow_extra {
 #define FLOW_BIT_FIN(d)		(0x0200U << (d))
 #define FLOW_BIT_FIN_ACKED(d)	(0x0800U << (d))
 #define FLOW_BIT_RST		0x2000
+#define FLOW_BIT_RELAY		0x4000	/* relay.h keeps an entry */
 
 struct flow {
 	struct key		 key;
@@ -140,5 +141,7 @@ void flow_set_precious(struct flow_table *, uint32_t flow, bool precious);
 bool flow_is_precious(const struct flow_table *, uint32_t flow);
 
 size_t flow_count(const struct flow_table *);
+/* Serial of the flow that was made last, 0 none. */
+uint32_t flow_latest(const struct flow_table *);
 
 #endif

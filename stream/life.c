@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include "stream/relay.h"
 #include "stream/report.h"
 
 /* Reports of flows that are not precious, in one tick. */
@@ -26,12 +27,15 @@ lost_during(const struct tracker *t, const struct flow *f)
 }
 
 static void
-report(struct tracker *t, struct flow *f, bool final)
+report(struct tracker *t, uint32_t number, bool final)
 {
+	struct flow *f = flow_get(t->flows, number);
 	struct report_env env = { .pipeline = t->pipeline,
 	    .links = t->links, .conn = tracker_conn(t, f),
 	    .lost = t->n_losses == 0 ? 0 : lost_during(t, f) };
 
+	if (f->bits & FLOW_BIT_RELAY)
+		env.relay = relay_find(t, number, final);
 	t->tally.n[TALLY_REPORT_DUE]++;
 	f->reported_ms = t->now_ms;
 	if (report_flow(&env, f, final))
@@ -45,6 +49,8 @@ life_drop(struct tracker *t, uint32_t number)
 {
 	struct flow *f = flow_get(t->flows, number);
 
+	if (f->bits & FLOW_BIT_RELAY)
+		relay_forget(t, number);
 	if (tracker_conn(t, f) != NULL &&
 	    nat_conn(t->nat, f->conn)->flow == number)
 		nat_release(t->nat, f->conn, t->now_ms);
@@ -62,7 +68,7 @@ report_evicted(struct tracker *t, uint32_t number)
 		}
 		t->evict_reports--;
 	}
-	report(t, flow_get(t->flows, number), true);
+	report(t, number, true);
 }
 
 void
@@ -124,7 +130,7 @@ finish(struct tracker *t, uint32_t number, enum flow_end why)
 	struct flow *f = flow_get(t->flows, number);
 
 	f->end = (uint8_t)why;
-	report(t, f, true);
+	report(t, number, true);
 	f->bits |= FLOW_BIT_ENDED;
 	flow_set_precious(t->flows, number, false);
 	flow_set_due(t->flows, number, f->active_ms + t->window_ms);
@@ -161,7 +167,7 @@ serve_closing(struct tracker *t, uint32_t number, uint32_t idle)
 		return;
 	}
 	if (has_news(t, f))
-		report(t, f, false);
+		report(t, number, false);
 	flow_set_due(t->flows, number, f->active_ms +
 	    (idle >= LINGER_MS ? wait : LINGER_MS));
 }
@@ -174,12 +180,12 @@ serve_open(struct tracker *t, uint32_t number, uint32_t idle)
 
 	if (idle >= limit) {
 		f->end = FLOW_END_IDLE;
-		report(t, f, true);
+		report(t, number, true);
 		life_drop(t, number);
 		return;
 	}
 	if (f->reports == 0 || (f->bits & FLOW_BIT_CHANGED))
-		report(t, f, false);
+		report(t, number, false);
 	if (limit - idle < wait)
 		wait = limit - idle;
 	flow_set_due(t->flows, number, t->now_ms + wait);
@@ -249,7 +255,7 @@ life_end_all(struct tracker *t)
 			continue;
 		f->end = (uint8_t)(life_is_closing(f) ? closing_reason(f) :
 		    FLOW_END_SHUTDOWN);
-		report(t, f, true);
+		report(t, number, true);
 	}
 }
 
@@ -261,7 +267,7 @@ life_news(struct tracker *t, uint32_t number, uint64_t before)
 	uint32_t at;
 
 	if (fresh >= DELTA_MAX) {
-		report(t, f, false);
+		report(t, number, false);
 		return;
 	}
 	if (f->reports == 0 || before >= t->report_bytes ||
@@ -300,7 +306,7 @@ life_end_stray(struct tracker *t, const struct key *wire)
 	t->tally.n[TALLY_FLOW_STRAY]++;
 	if (f->reports != 0) {
 		f->end = FLOW_END_REPLACED;
-		report(t, f, true);
+		report(t, number, true);
 	}
 	life_drop(t, number);
 }

@@ -467,18 +467,27 @@ set_tcp_flags(struct event *ev, const struct flow *f)
 			    names[i], strlen(names[i]), true);
 }
 
-static void
-set_id(struct event *ev, const struct flow *f, const struct ends *e)
+void
+report_flow_id(const struct flow *f, char id[static HASH_ID_TEXT])
 {
-	char id[HASH_ID_TEXT], ip[2][IPADDR_TEXT], rest[64];
+	struct ends e = original_ends(f);
+	char ip[2][IPADDR_TEXT], rest[64];
 	const char *parts[] = {
-		ipaddr_format(&e->ip[0], ip[0]),
-		ipaddr_format(&e->ip[1], ip[1]), rest
+		ipaddr_format(&e.ip[0], ip[0]),
+		ipaddr_format(&e.ip[1], ip[1]), rest
 	};
 
 	(void)snprintf(rest, sizeof(rest), "%u %u %u %u %lld", f->key.proto,
-	    e->port[0], e->port[1], f->key.zone, (long long)f->first_ns);
+	    e.port[0], e.port[1], f->key.zone, (long long)f->first_ns);
 	hash_id(id, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static void
+set_id(struct event *ev, const struct flow *f)
+{
+	char id[HASH_ID_TEXT];
+
+	report_flow_id(f, id);
 	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_ID, id);
 	event_set_fmt(ev, FIELD_EVENT_ID, "%s-%u", id, f->reports + 1);
 }
@@ -505,6 +514,16 @@ set_what(struct event *ev, const struct flow *f, bool final)
 }
 
 static void
+set_relay(struct event *ev, const struct relay_link *link)
+{
+	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_RELAY_OF, link->id);
+	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_RELAY_CONFIDENCE,
+	    relay_confidence_name(link->confidence));
+	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_RELAY_METHOD,
+	    link->counted ? "counts" : "heads");
+}
+
+static void
 set_gaps(struct event *ev, uint64_t lost)
 {
 	char text[64];
@@ -523,7 +542,7 @@ report_flow(const struct report_env *env, struct flow *f, bool final)
 	if (ev == NULL)
 		return false;
 	set_what(ev, f, final);
-	set_id(ev, f, &e);
+	set_id(ev, f);
 	set_ends(ev, env, f, &e);
 	set_network(ev, f);
 	set_communities(ev, env, f, &e);
@@ -533,6 +552,8 @@ report_flow(const struct report_env *env, struct flow *f, bool final)
 	set_scopes(ev, env, f, &e);
 	if (f->key.proto == IPPROTO_TCP)
 		set_tcp_flags(ev, f);
+	if (env->relay.confidence != RELAY_NONE)
+		set_relay(ev, &env->relay);
 	if (env->lost != 0)
 		set_gaps(ev, env->lost);
 	f->reports++;

@@ -10,15 +10,18 @@
 #include <stdbool.h>
 
 #include "agent/core/pipeline.h"
+#include "lib/hash.h"
 #include "stream/flow.h"
 #include "stream/links.h"
 #include "stream/nat.h"
+#include "stream/relay.h"
 
 struct report_env {
 	struct pipeline		*pipeline;
 	struct links		*links;
 	const struct nat_conn	*conn;		/* of the flow; NULL none */
 	uint64_t		 lost;		/* packets lost meanwhile */
+	struct relay_link	 relay;		/* what it carries on */
 };
 
 enum report_left {
@@ -29,6 +32,8 @@ enum report_left {
 };
 enum report_left report_left_host(const struct report_env *, struct flow *);
 
+/* tallyman.flow.id. It stays the same from the first report on. */
+void report_flow_id(const struct flow *, char id[static HASH_ID_TEXT]);
 /*
  * Submits the event and resets the flow's deltas; final: f->end says why.
  * False when there was no memory for it: then nothing changed.

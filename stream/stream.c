@@ -15,6 +15,7 @@
 #include "stream/defrag.h"
 #include "stream/life.h"
 #include "stream/place.h"
+#include "stream/relay.h"
 #include "stream/tracker.h"
 
 #define CLOCK_TURN	16	/* copies between two looks at the clock */
@@ -156,6 +157,25 @@ where_of(const struct stream *s, const struct copy *c, unsigned dir)
 	return c->ifindex | FLOW_POINT_OUT;
 }
 
+/* What relay.h wants to know; most packets are none of its business. */
+static void
+look_for_relay(struct stream *s, uint32_t number, unsigned dir,
+    const struct decoded *d, const struct count_result *r)
+{
+	struct flow *f = flow_get(s->t.flows, number);
+
+	if ((f->bits & FLOW_BIT_RELAY) && r->payload != 0 &&
+	    f->sum[dir].payload - r->payload < RELAY_HEAD &&
+	    (d->proto == IPPROTO_TCP || f->sum[dir].packets == 1))
+		relay_payload(&s->t, number, dir, d);
+	else if (d->proto == IPPROTO_UDP && dir == 0 &&
+	    f->sum[0].packets == 1 && f->sum[1].packets == 0)
+		relay_datagram(&s->t, number, d);
+	else if (d->proto == IPPROTO_TCP && r->packet && dir == 1 &&
+	    f->sum[1].packets == 1)
+		relay_answered(&s->t, number);
+}
+
 static void
 count_copy(struct stream *s, struct place_found found, const struct decoded *d,
     const struct copy *c, uint64_t inner)
@@ -193,6 +213,7 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	f->copies += c->copies - r.packet;
 	if (r.packet || r.payload != 0)
 		add_new(s, found.flow, dir, d, &r);
+	look_for_relay(s, found.flow, dir, d, &r);
 	if (!closing && life_is_closing(f))
 		life_close(&s->t, found.flow);
 }
@@ -405,6 +426,7 @@ stream_tick(struct stream *s)
 	dedup_tick(s->dedup, s->t.now_ms);
 	life_serve(&s->t);
 	nat_tick(s->t.nat, s->t.now_ms);
+	relay_tick(&s->t);
 	tell_ledger(s);
 }
 
@@ -416,6 +438,7 @@ free_all(struct stream *s)
 	flow_table_free(s->t.flows);
 	nat_free(s->t.nat);
 	links_free(s->t.links);
+	relay_free(s->t.relay);
 	free(s);
 }
 
@@ -444,9 +467,11 @@ stream_new(const struct stream_conf *conf, struct ledger *ledger,
 	t->flows = flow_table_new((size_t)conf->max_flows, &t->pool,
 	    life_evict, t);
 	t->links = links_new();
+	t->relay = relay_new((size_t)conf->max_flows, mono_wall(clock));
 	s->dedup = dedup_new((size_t)conf->max_datagrams, t->window_ms);
 	s->defrag = defrag_new(take_partial, s);
 	if (t->nat == NULL || t->flows == NULL || t->links == NULL ||
+	    t->relay == NULL ||
 	    s->dedup == NULL || s->defrag == NULL) {
 		free_all(s);
 		errno = ENOMEM;

@@ -33,6 +33,8 @@ tally_bind(struct tally *t, struct ledger *ledger)
 	to[TALLY_FLOW_HOLES] = ledger_noted(f, "tcp_holes_forgotten");
 	to[TALLY_FLOW_POINTS_FULL] = ledger_noted(f, "points_full");
 	to[TALLY_FLOW_DATAGRAM_EVICTED] = ledger_noted(f, "datagrams_evicted");
+	to[TALLY_RELAY_LINKED] = ledger_noted(f, "relays");
+	to[TALLY_RELAY_EVICTED] = ledger_noted(f, "relay_waiters_evicted");
 	to[TALLY_NAT_RECEIVED] = &n->received;
 	to[TALLY_NAT_DELIVERED] = &n->delivered;
 	to[TALLY_NAT_MALFORMED] = ledger_dropped(n, "malformed");

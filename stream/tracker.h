@@ -19,6 +19,8 @@
 #include "stream/nat.h"
 #include "stream/tally.h"
 
+struct relay;
+
 #define TRACKER_LOSSES	64
 
 struct tracker_loss {
@@ -30,6 +32,7 @@ struct tracker {
 	struct flow_table	*flows;
 	struct nat		*nat;
 	struct links		*links;
+	struct relay		*relay;
 	struct cover_pool	 pool;
 	struct hash_key		 secret;
 	struct pipeline		*pipeline;

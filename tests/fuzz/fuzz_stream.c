@@ -216,7 +216,7 @@ tell_link(struct fuzz *f, struct cursor *c)
 	uint8_t n = cursor_u8(c);
 	struct stream_link link = { .ifindex = 2 + (n & 7),
 	    .gone = (n & 8) != 0, .kind = (n >> 4) % 7, .uplink = n >> 7,
-	    .name = "x0", .peer_netns = -1 };
+	    .name = "x0", .peer_netns = (n & 3) - 1 };
 	struct stream_address address = { .ip = ip(n), .ifindex = 2,
 	    .gone = (n & 16) != 0 };
 

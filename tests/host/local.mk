@@ -14,3 +14,4 @@ host_tests += %D%/25-flow-process.sh
 host_tests += %D%/31-bridges.sh
 EXTRA_DIST += tests/support/classes.sh tests/support/pcap_flows.py
 host_tests += %D%/33-hard.sh
+host_tests += %D%/33-relays.sh

@@ -10,11 +10,13 @@
  * SENT and RECEIVED are payload bytes as the socket calls counted them.  For
  * tcp MSENT and MRECEIVED are segments (tcpi_segs_out, tcpi_segs_in), else
  * datagrams; RETRANS is tcpi_bytes_retrans.  A server prints "ready" first.
+ * echo and token print the token instead of the last three.
  */
 #define _GNU_SOURCE
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -511,6 +513,162 @@ ping(char **argv)
 	return 0;
 }
 
+#define TOKEN	16		/* digits: the time, to the nanosecond */
+
+/* The only digits among letters. */
+static void
+print_token(const char *proto, const struct tally *t, const char *bytes,
+    size_t len)
+{
+	size_t at = 0, n = 0;
+
+	while (at < len && !(bytes[at] >= '0' && bytes[at] <= '9'))
+		at++;
+	while (n < TOKEN && at + n < len)
+		n++;
+	printf("%s", proto);
+	print_end(&t->local);
+	print_end(&t->remote);
+	printf(" %llu %llu %.*s\n", t->sent, t->received, (int)n, bytes + at);
+	fflush(stdout);
+}
+
+static size_t
+receive_whole(int fd, char *bytes, size_t room, struct tally *t)
+{
+	size_t len = 0;
+	ssize_t got;
+
+	while (len < room && (got = recv(fd, bytes + len, room - len, 0)) > 0)
+		len += (size_t)got;
+	t->received += len;
+	return len;
+}
+
+static void
+echo_tcp(int fd)
+{
+	static char bytes[65536];
+	struct tally t = { .sent = 0 };
+	size_t len;
+
+	find_ends(fd, &t);
+	len = receive_whole(fd, bytes, sizeof(bytes), &t);
+	for (size_t i = 0; i < len;) {
+		ssize_t n = send(fd, bytes + i, len - i, MSG_NOSIGNAL);
+
+		if (n == -1)
+			break;
+		i += (size_t)n;
+		t.sent += (unsigned long long)n;
+	}
+	shutdown(fd, SHUT_WR);
+	print_token("tcp", &t, bytes, len);
+}
+
+/* echo tcp|udp PORT: send back what came, and print its token. */
+static int
+echo(char **argv)
+{
+	static char bytes[65536];
+	int udp = strcmp(argv[0], "udp") == 0;
+	int fd = bind_any(udp ? SOCK_DGRAM : SOCK_STREAM, argv[1]), c;
+	struct tally t = { .sent = 0 };
+	ssize_t n;
+
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		socklen_t len = sizeof(t.remote);
+
+		if (!udp && (c = accept(fd, NULL, NULL)) != -1) {
+			if (fork() == 0) {
+				echo_tcp(c);
+				_exit(0);
+			}
+			close(c);
+		}
+		if (!udp)
+			continue;
+		n = recvfrom(fd, bytes, sizeof(bytes), 0,
+		    (struct sockaddr *)&t.remote, &len);
+		if (n == -1)
+			continue;
+		(void)sendto(fd, bytes, (size_t)n, 0,
+		    (struct sockaddr *)&t.remote, len);
+		t.sent = t.received = (unsigned long long)n;
+		t.local = t.remote;
+		print_token("udp", &t, bytes, (size_t)n);
+	}
+}
+
+static void
+send_token(int udp, const struct sockaddr_storage *ss, socklen_t len,
+    char *bytes, size_t size)
+{
+	const struct timeval patience = { .tv_sec = 10 };
+	struct tally t = { .sent = 0 };
+	char back[65536];
+	size_t i = 0;
+	int fd = socket(ss->ss_family, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+
+	if (fd == -1 || connect(fd, (const struct sockaddr *)ss, len) == -1)
+		err(1, "connect");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	find_ends(fd, &t);
+	while (i < size) {
+		ssize_t n = send(fd, bytes + i, size - i, MSG_NOSIGNAL);
+
+		if (n == -1)
+			err(1, "send");
+		i += (size_t)n;
+	}
+	t.sent = size;
+	if (!udp)
+		shutdown(fd, SHUT_WR);
+	receive_whole(fd, back, udp ? size : sizeof(back), &t);
+	if (t.received != size || memcmp(back, bytes, size) != 0)
+		errx(1, "not what was sent came back");
+	print_token(udp ? "udp" : "tcp", &t, bytes, size);
+	close(fd);
+}
+
+/*
+ * token tcp|udp HOST PORT COUNT SIZE PARALLEL OFFSET: connections to an echo,
+ * all alike but for a token at OFFSET.
+ */
+static int
+token(char **argv)
+{
+	int udp = strcmp(argv[0], "udp") == 0, status, bad = 0;
+	unsigned long count = number(argv[3], 1000000), i;
+	unsigned long size = number(argv[4], sizeof(block));
+	unsigned long parallel = number(argv[5], 256), p;
+	unsigned long offset = number(argv[6], size - TOKEN);
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, argv[1], argv[2]);
+
+	memset(block, 'z', sizeof(block));
+	for (p = 0; p < parallel; p++) {
+		if (fork() != 0)
+			continue;
+		for (i = p; i < count; i += parallel) {
+			struct timespec now;
+			char text[48];
+
+			clock_gettime(CLOCK_MONOTONIC, &now);
+			snprintf(text, sizeof(text), "%07lu%09lu",
+			    (unsigned long)now.tv_sec % 10000000,
+			    (unsigned long)now.tv_nsec);
+			memcpy(block + offset, text, TOKEN);
+			send_token(udp, &ss, len, block, size);
+		}
+		_exit(0);
+	}
+	while (wait(&status) != -1)
+		bad |= status;
+	return bad != 0;
+}
+
 /* Reads a request head; what follows it in the buffer counts as body. */
 static int
 http_head(int fd, char *head, size_t size, struct tally *t)
@@ -708,6 +866,8 @@ static const struct mode {
 	{ "udp-refused", 5, udp_refused },
 	{ "udp-too-big", 5, udp_too_big },
 	{ "ping", 4, ping },
+	{ "echo", 2, echo },
+	{ "token", 7, token },
 	{ "http-sink", 1, http_sink },
 	{ "notify", 2, notify },
 	{ "audit-owner", 0, audit_owner },
@@ -736,6 +896,8 @@ main(int argc, char **argv)
 	    "       traffic udp-send|udp-refused|udp-too-big HOST PORT COUNT "
 	    "DATAGRAMS SIZE\n"
 	    "       traffic ping HOST COUNT ECHOES SIZE\n"
+	    "       traffic echo tcp|udp PORT\n"
+	    "       traffic token tcp|udp HOST PORT COUNT SIZE PARALLEL OFFSET\n"
 	    "       traffic http-sink PORT\n"
 	    "       traffic audit-owner\n"
 	    "       traffic notify PATH SECONDS\n"

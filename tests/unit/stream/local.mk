@@ -13,3 +13,5 @@ unit_tests += %D%/test_community %D%/test_cover %D%/test_decode \
 unit_tests += %D%/test_nat
 unit_tests += %D%/test_report
 %C%_test_report_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_relay
+%C%_test_relay_LDADD = $(WORLD_LIBS)
