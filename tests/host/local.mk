@@ -15,3 +15,4 @@ host_tests += %D%/31-bridges.sh
 EXTRA_DIST += tests/support/classes.sh tests/support/pcap_flows.py
 host_tests += %D%/33-hard.sh
 host_tests += %D%/33-relays.sh
+host_tests += %D%/26-flow-container.sh

@@ -667,6 +667,78 @@ token(char **argv)
 	while (wait(&status) != -1)
 		bad |= status;
 	return bad != 0;
+static void
+udp_one(int fd, const struct sockaddr_storage *to, socklen_t len)
+{
+	struct tally t = { .sent = 1, .msent = 1 };
+
+	if (sendto(fd, block, 1, 0, (const struct sockaddr *)to, len) == -1)
+		err(1, "sendto");
+	len = sizeof(t.local);
+	if (getsockname(fd, (struct sockaddr *)&t.local, &len) == -1)
+		err(1, "getsockname");
+	t.remote = *to;
+	report("udp", &t);
+}
+
+/* udp-once HOST PORT: one datagram, without connect, and the end. */
+static int
+udp_once(char **argv)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, argv[0], argv[1]);
+	int fd = socket(ss.ss_family, SOCK_DGRAM, 0);
+
+	if (fd == -1)
+		err(1, "socket");
+	udp_one(fd, &ss, len);
+	return 0;
+}
+
+/* udp-next FILE HOST PORT: like udp-once, to PORT plus the number in FILE,
+ * which becomes one more. */
+static int
+udp_next(char **argv)
+{
+	char port[16];
+	unsigned n = 0;
+	FILE *f = fopen(argv[0], "r+");
+
+	if (f == NULL)
+		f = fopen(argv[0], "w+");
+	if (f == NULL)
+		err(1, "%s", argv[0]);
+	if (fscanf(f, "%u", &n) != 1)
+		n = 0;
+	snprintf(port, sizeof(port), "%lu", number(argv[2], 65535) + n);
+	rewind(f);
+	fprintf(f, "%u\n", n + 1);
+	fclose(f);
+	argv[2] = port;
+	return udp_once(argv + 1);
+}
+
+/* udp-from INTERFACE|ADDRESS HOST PORT: one datagram from there. */
+static int
+udp_from(char **argv)
+{
+	struct sockaddr_storage ss, from;
+	socklen_t len = address(&ss, argv[1], argv[2]);
+	int fd = socket(ss.ss_family, SOCK_DGRAM, 0);
+
+	if (fd == -1)
+		err(1, "socket");
+	if (strchr(argv[0], '.') == NULL && strchr(argv[0], ':') == NULL) {
+		if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, argv[0],
+		    (socklen_t)strlen(argv[0])) == -1)
+			err(1, "%s", argv[0]);
+	} else {
+		address(&from, argv[0], "0");
+		if (bind(fd, (struct sockaddr *)&from, len) == -1)
+			err(1, "bind %s", argv[0]);
+	}
+	udp_one(fd, &ss, len);
+	return 0;
 }
 
 /* Reads a request head; what follows it in the buffer counts as body. */
@@ -868,6 +940,9 @@ static const struct mode {
 	{ "ping", 4, ping },
 	{ "echo", 2, echo },
 	{ "token", 7, token },
+	{ "udp-once", 2, udp_once },
+	{ "udp-next", 3, udp_next },
+	{ "udp-from", 3, udp_from },
 	{ "http-sink", 1, http_sink },
 	{ "notify", 2, notify },
 	{ "audit-owner", 0, audit_owner },
@@ -898,6 +973,9 @@ main(int argc, char **argv)
 	    "       traffic ping HOST COUNT ECHOES SIZE\n"
 	    "       traffic echo tcp|udp PORT\n"
 	    "       traffic token tcp|udp HOST PORT COUNT SIZE PARALLEL OFFSET\n"
+	    "       traffic udp-once HOST PORT\n"
+	    "       traffic udp-next FILE HOST PORT\n"
+	    "       traffic udp-from INTERFACE|ADDRESS HOST PORT\n"
 	    "       traffic http-sink PORT\n"
 	    "       traffic audit-owner\n"
 	    "       traffic notify PATH SECONDS\n"
