@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cap-ng.h>
@@ -20,6 +21,8 @@ static const unsigned broker_caps[] = {
 	CAP_AUDIT_CONTROL, CAP_AUDIT_READ, CAP_NET_ADMIN, CAP_SYS_ADMIN,
 	CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_KILL
 };
+
+#define NICE	(-10)
 
 static int
 find(const char *name, struct privileges_user *user)
@@ -65,6 +68,21 @@ privileges_drop(const struct privileges_user *user)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return -errno;
 	return 0;
+}
+
+int
+privileges_prefer(void)
+{
+	int now;
+
+	errno = 0;
+	now = getpriority(PRIO_PROCESS, 0);
+	if (now == -1 && errno != 0)
+		return -errno;
+	/* The service manager or the administrator may have done it. */
+	if (now <= NICE)
+		return 0;
+	return setpriority(PRIO_PROCESS, 0, NICE) == -1 ? -errno : 0;
 }
 
 int

@@ -25,6 +25,13 @@ int privileges_find_user(const char *name, struct privileges_user *,
  * Not root to begin with: only no_new_privs and the capabilities.
  */
 int privileges_drop(const struct privileges_user *);
+/*
+ * All processes of the agent, while still root: runs before others when there
+ * is more work than CPUs. The kernel drops audit records, and counts none of
+ * them, when their receiver takes nothing for 600 ms (kauditd_hold_skb in
+ * kernel/audit.c). 0, or -errno when it stays as it was: CAP_SYS_NICE.
+ */
+int privileges_prefer(void);
 /* Broker: keeps root's uid and the capabilities that its verbs need. */
 int privileges_reduce(void);
 

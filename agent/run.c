@@ -11,6 +11,7 @@
 #include "agent/broker.h"
 #include "agent/command.h"
 #include "agent/engine.h"
+#include "agent/privileges.h"
 #include "agent/run.h"
 
 #define LOG_TAG "run"
@@ -33,6 +34,8 @@ run_daemon(const struct command_env *env, const struct run_options *options)
 		return EXIT_FAILED;
 	log_set_level(log_levels[settings->agent.log_level]);
 	log_set_role("broker");
+	if ((rc = privileges_prefer()) != 0)
+		log_notice("priority stays as it is: %s", strerror(-rc));
 	if (geteuid() != 0)
 		log_warnx("not root: most of what the agent hears needs it");
 	if (env->config != NULL) {
