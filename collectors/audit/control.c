@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +14,12 @@
 
 #include "collectors/audit/kernel.h"
 #include "collectors/audit/rules.h"
+#include "lib/netns.h"
 
 #define LOG_TAG "audit"
 #include "lib/log.h"
 
 #define HEAR_MS		500
-/* The kernel's own threads stay in the initial network namespace; pid 1 need
- * not, and may have rights that keep us from looking. */
-#define KTHREADD_NETNS	"/proc/2/ns/net"
 
 struct audit_control {
 	struct audit_control_options	 options;
@@ -301,22 +297,6 @@ open_unicast(struct audit_control *c, struct audit_report *report)
 	return fd;
 }
 
-struct opener {
-	struct audit_report	*report;
-	int			 fd;
-};
-
-/* Also when it cannot be told: then hears_anything decides. */
-static bool
-is_initial_netns(void)
-{
-	struct stat mine, first;
-
-	return stat("/proc/thread-self/ns/net", &mine) != 0 ||
-	    stat(KTHREADD_NETNS, &first) != 0 ||
-	    (mine.st_ino == first.st_ino && mine.st_dev == first.st_dev);
-}
-
 /* Our own changes are records too. In another network namespace the socket
  * opens and nothing ever comes. */
 static bool
@@ -327,45 +307,22 @@ hears_anything(int fd)
 	return poll(&p, 1, HEAR_MS) > 0;
 }
 
-/* A thread of its own, because a network namespace belongs to a thread and
- * this one ends right after. */
-static void *
-open_in_initial_netns(void *arg)
+static int
+open_group(void *report)
 {
-	struct opener *o = arg;
-	int ns = open(KTHREADD_NETNS, O_RDONLY | O_CLOEXEC);
-
-	if (ns < 0 || setns(ns, CLONE_NEWNET) != 0)
-		o->fd = -errno;
-	else
-		o->fd = open_records(o->report,
-		    1 << (AUDIT_NLGRP_READLOG - 1));
-	if (ns >= 0)
-		close(ns);
-	return NULL;
+	return open_records(report, 1 << (AUDIT_NLGRP_READLOG - 1));
 }
 
 static int
 open_multicast(struct audit_control *c, struct audit_report *report)
 {
-	struct opener o = { report, -EAGAIN };
-	pthread_t thread;
-	int error;
+	int fd = netns_run_in_initial(open_group, report);
 
-	if (is_initial_netns())
-		o.fd = open_records(report, 1 << (AUDIT_NLGRP_READLOG - 1));
-	else {
-		error = pthread_create(&thread, NULL, open_in_initial_netns,
-		    &o);
-		if (error != 0)
-			return -error;
-		pthread_join(thread, NULL);
-		if (o.fd < 0)
-			report->obstacles |= AUDIT_OBSTACLE_NAMESPACE;
-	}
-	if (o.fd >= 0)
+	if (fd == -EPERM || fd == -EACCES)
+		report->obstacles |= AUDIT_OBSTACLE_NAMESPACE;
+	if (fd >= 0)
 		c->mode = report->mode = AUDIT_MODE_MULTICAST;
-	return o.fd;
+	return fd;
 }
 
 static int
