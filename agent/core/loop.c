@@ -12,10 +12,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH		64
 #define WAIT_MAX_MS	60000
+#define BUSY_NS		MONO_MS	/* a shorter wait is a sign of load */
 
 struct loop_fd {
 	struct loop_fd	*next;
@@ -55,6 +57,9 @@ struct loop {
 	struct handler		*handlers;
 	sigset_t		 mask;
 	bool			 garbage;	/* something was removed */
+	int64_t			 rest_ns;
+	unsigned		 busy;		/* turns in a row, see loop.h */
+	bool			 hurry;
 };
 
 static void
@@ -335,6 +340,48 @@ serve(struct epoll_event *events, size_t n)
 	}
 }
 
+void
+loop_set_rest(struct loop *l, int64_t ns)
+{
+	l->rest_ns = ns;
+}
+
+void
+loop_hurry(struct loop *l)
+{
+	l->hurry = true;
+}
+
+static void
+rest(struct loop *l)
+{
+	struct timespec nap = { .tv_nsec = l->rest_ns };
+
+	if (l->rest_ns > 0 && l->busy >= LOOP_BUSY_TURNS && !l->hurry)
+		(void)nanosleep(&nap, NULL);
+	l->hurry = false;
+}
+
+/* epoll_wait, and a look at how long it took. */
+static int
+await(struct loop *l, struct epoll_event events[static BATCH])
+{
+	struct mono before, after;
+	int n;
+
+	rest(l);
+	before = mono_now(&l->clock);
+	n = epoll_wait(l->epoll, events, BATCH, time_left(l));
+	if (l->rest_ns > 0) {
+		after = mono_now(&l->clock);
+		if (after.ns - before.ns >= BUSY_NS)
+			l->busy = 0;
+		else if (l->busy < LOOP_BUSY_TURNS)
+			l->busy++;
+	}
+	return n;
+}
+
 int
 loop_run(struct loop *l)
 {
@@ -342,7 +389,7 @@ loop_run(struct loop *l)
 	int n, err = 0;
 
 	while (!atomic_load(&l->stop)) {
-		n = epoll_wait(l->epoll, events, BATCH, time_left(l));
+		n = await(l, events);
 		if (n < 0 && errno != EINTR) {
 			err = -errno;
 			break;

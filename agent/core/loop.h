@@ -45,6 +45,17 @@ void loop_timer_remove(struct loop_timer *);
  * the loop. 0, -errno. */
 int loop_signal_add(struct loop *, int signo, loop_signal_fn, void *ctx);
 
+/*
+ * Under load, rests ns between two turns (0, the default: never), so that
+ * what the kernel brings one by one is taken together and wakes nobody. Load
+ * is LOOP_BUSY_TURNS turns in a row that each waited less than a millisecond;
+ * one that waited longer ends it.
+ */
+#define LOOP_BUSY_TURNS	128
+void loop_set_rest(struct loop *, int64_t ns);
+/* From a callback whose budget did not suffice: no rest after this turn. */
+void loop_hurry(struct loop *);
+
 /* Runs until loop_stop; returns 0 or -errno of epoll. */
 int loop_run(struct loop *);
 void loop_stop(struct loop *);

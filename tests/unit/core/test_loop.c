@@ -304,6 +304,54 @@ bad_descriptors_are_refused(void **state)
 	close(fd);
 }
 
+/* As long as there is something to read and nobody reads it, every turn comes
+ * at once. */
+#define RESTS	20
+
+static void
+on_load(void *ctx, int fd, unsigned what)
+{
+	struct member *m = ctx;
+
+	(void)fd;
+	(void)what;
+	if (m->remove != 0)
+		loop_hurry(m->world->loop);
+	if (--m->world->left == 0)
+		loop_stop(m->world->loop);
+}
+
+static int64_t
+load(struct world *w)
+{
+	static const struct mono_clock real;
+	struct mono before = mono_now(&real);
+
+	w->left = LOOP_BUSY_TURNS + RESTS;
+	assert_int_equal(loop_run(w->loop), 0);
+	return mono_now(&real).ns - before.ns;
+}
+
+static void
+rests_under_load(void **state)
+{
+	struct world *w = *state;
+	struct member m = { .world = w };
+	const int64_t rest = 20 * MONO_MS;
+	int64_t took;
+
+	w->fds[0] = loop_fd_add(w->loop, w->pairs[0][0], LOOP_READ, 0, on_load,
+	    &m);
+	assert_int_equal(write(w->pairs[0][1], "x", 1), 1);
+	assert_true(load(w) < RESTS * rest);
+	loop_set_rest(w->loop, rest);
+	took = load(w);
+	assert_in_range(took, (RESTS - 1) * rest, 100 * RESTS * rest);
+	/* Whoever has more to do than fits its budget is not kept waiting. */
+	m.remove = 1;
+	assert_true(load(w) < RESTS * rest);
+}
+
 #define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -319,7 +367,8 @@ main(void)
 		TEST(timers_may_go_in_a_callback),
 		TEST(signals_come_as_calls),
 		TEST(another_thread_wakes_it),
-		TEST(bad_descriptors_are_refused)
+		TEST(bad_descriptors_are_refused),
+		TEST(rests_under_load)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
