@@ -30,6 +30,7 @@
 #include "lib/log.h"
 
 #define TICK		(25 * MONO_MS)
+#define REST		(4 * MONO_MS)	/* under load, see loop.h */
 #define RETRY		(10 * MONO_S)
 #define AUDIT_STATUS	(5 * MONO_S)
 #define LEDGER_EVENT	(60 * MONO_S)
@@ -111,6 +112,8 @@ hear(struct engine *e, enum collectors_id id, int budget)
 	if (ear->watch == NULL)
 		return;
 	rc = collectors_table[id]->read(e->works.collectors[id], budget);
+	if (rc >= budget)
+		loop_hurry(e->loop);
 	if (rc >= 0)
 		return;
 	loop_fd_remove(ear->watch);
@@ -870,6 +873,7 @@ begin_loop(struct engine *e)
 	e->loop = loop_new();
 	if (e->loop == NULL)
 		return -errno;
+	loop_set_rest(e->loop, REST);
 	/* ^C reaches the whole group; the broker decides. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -18,7 +18,7 @@
 
 /* The kernel's MAX_AUDIT_MESSAGE_LENGTH with the netlink header. */
 #define DATAGRAM	(8970 + NLMSG_HDRLEN + 16)
-#define BATCH		32
+#define BATCH		128
 
 struct collector {
 	struct collector_env	 env;

@@ -15,7 +15,7 @@
 #include "lib/cursor.h"
 
 #define RECEIVE_BYTES	(64 << 20)
-#define BATCH		32
+#define BATCH		128
 #define MESSAGE_BYTES	256
 
 struct listener {
