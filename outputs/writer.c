@@ -9,6 +9,7 @@
 
 #define COMMIT_MS	200	/* after the first event of a batch */
 #define URGENT_MS	20	/* after the first alert of a batch */
+#define GATHER_MS	10	/* rest between looks at a stream of events */
 #define PRUNE_S		5
 #define CLOSE_S		10	/* most time that writing the rest may take */
 #define LINGER_S	2	/* most time that senders get at the end */
@@ -171,6 +172,25 @@ take_item(struct writer *w, int timeout_ms)
 	return it;
 }
 
+/*
+ * The next item. The first of a batch is waited for; once there is one, the
+ * queue is looked at now and then, because a thread that waits is woken for
+ * every single item, by the engine's loop, which has better things to do.
+ */
+static struct item *
+await_item(struct writer *w, bool first, struct mono deadline)
+{
+	struct timespec nap = { .tv_nsec = GATHER_MS * MONO_MS };
+	struct item *it;
+
+	if (first)
+		return take_item(w, ms_until(deadline));
+	while ((it = take_item(w, 0)) == NULL &&
+	    !atomic_load(&w->closing) && ms_until(deadline) > 0)
+		(void)nanosleep(&nap, NULL);
+	return it;
+}
+
 /* Fills the batch until it is full or old enough to be written. */
 static void
 collect(struct writer *w)
@@ -183,7 +203,7 @@ collect(struct writer *w)
 	if (room > WRITER_BATCH + WRITER_HELD)
 		room = WRITER_BATCH + WRITER_HELD;
 	while (w->n_batch < room && bytes < WRITER_BATCH_BYTES) {
-		it = take_item(w, ms_until(deadline));
+		it = await_item(w, first, deadline);
 		if (it == NULL)
 			break;
 		if (first)
