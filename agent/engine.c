@@ -74,6 +74,7 @@ struct engine {
 	struct mono			 asked[PARTS];
 	struct mono			 docker_seen;
 	struct wall			 since;
+	bool				 rules_gone;	/* ask at the next tick */
 	bool				 stopping;
 	bool				 packets_wait;	/* for conntrack */
 };
@@ -210,7 +211,7 @@ on_rules_gone(void *ctx)
 {
 	struct engine *e = ctx;
 
-	ask_verb(e->ask, WIRE_AUDIT_RULES);
+	e->rules_gone = true;
 }
 
 static void
@@ -436,6 +437,10 @@ on_tick(void *ctx, struct mono now)
 	let_packets_wait(e);
 	works_tick(&e->works, now);
 	watch_docker(e, now);
+	/* Many rules may come and go at once. */
+	if (e->rules_gone)
+		ask_verb(e->ask, WIRE_AUDIT_RULES);
+	e->rules_gone = false;
 	if (due(&e->tried, now, RETRY)) {
 		ask_for_missing(e);
 		ask_verb(e->ask, WIRE_ALIVE);

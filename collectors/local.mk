@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libcollectors.a
 	%D%/audit/record.c %D%/audit/record.h \
 	%D%/audit/rules.c %D%/audit/rules.h \
 	%D%/audit/rules_table.c %D%/audit/rules_table.h \
+	%D%/audit/self.c %D%/audit/self.h \
 	%D%/audit/serials.c %D%/audit/serials.h \
 	%D%/audit/syscalls.c %D%/audit/syscalls.h \
 	%D%/audit/value.c %D%/audit/value.h

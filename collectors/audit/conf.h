@@ -32,8 +32,8 @@ struct audit_conf {
 	const char		*docker_socket;	/* NULL: only the usual names */
 	const uint32_t		*own_pids;	/* broker, engine, writer */
 	size_t			 n_own_pids;
-	/* Called when someone removed a rule of ours (loop thread); NULL:
-	 * only the event is made. */
+	/* Called when someone else removed a rule of ours or added one (loop
+	 * thread); NULL: only the event is made. */
 	void			(*rules_gone)(void *ctx);
 	void			*rules_gone_ctx;
 };

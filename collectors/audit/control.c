@@ -14,6 +14,7 @@
 
 #include "collectors/audit/kernel.h"
 #include "collectors/audit/rules.h"
+#include "collectors/audit/self.h"
 #include "lib/netns.h"
 
 #define LOG_TAG "audit"
@@ -29,8 +30,7 @@ struct audit_control {
 	uint32_t			 lost_before;
 	char				*state_path;
 	struct audit_rules		 rules;
-	pid_t				 pids[AUDIT_CONTROL_PIDS];
-	size_t				 n_pids;
+	struct audit_self		 self;
 	bool				 locked, locked_by_us;
 };
 
@@ -342,23 +342,6 @@ open_any(struct audit_control *c, struct audit_report *report)
 
 /* Rules. */
 
-static int
-add_own(struct audit_control *c, pid_t pid)
-{
-	struct audit_rule_data *rule;
-	char line[96], why[160];
-	int error;
-
-	snprintf(line, sizeof(line), "-A never,exit -F pid=%d -F key="
-	    AUDIT_RULES_PREFIX "_self", (int)pid);
-	error = audit_rules_parse(line, false, &rule, why, sizeof(why));
-	if (error != 0)
-		return error;
-	error = audit_kernel_add_rule(c->fd, rule);
-	audit_rules_free_one(rule);
-	return error == -EEXIST ? 0 : error;
-}
-
 static void
 refuse(struct audit_report *report, const char *line, const char *why)
 {
@@ -444,13 +427,13 @@ install(struct audit_control *c, struct audit_report *report)
 	error = delete_ours(c->fd, &scratch, &report->swept);
 	if (error != 0)
 		return error;
-	/* First, or the agent would audit its own work. */
-	for (size_t i = 0; i < c->n_pids; i++) {
-		error = add_own(c, c->pids[i]);
-		if (error != 0)
-			return error;
-	}
 	error = audit_rules_make(c->options.conf, &c->rules);
+	if (error != 0)
+		return error;
+	/* First, or the agent would audit its own work. */
+	error = audit_self_widen(&c->self, c->fd, &c->rules);
+	if (error == 0)
+		error = audit_self_install(&c->self, c->fd);
 	if (error != 0)
 		return error;
 	(void)add_rules(c, report);
@@ -631,9 +614,10 @@ prepare(struct audit_control *c, const struct audit_control_options *options,
 
 	c->fd = -1;
 	c->options = *options;
-	c->n_pids = options->n_pids < AUDIT_CONTROL_PIDS ? options->n_pids :
-	    AUDIT_CONTROL_PIDS;
-	memcpy(c->pids, options->pids, sizeof(c->pids));
+	c->self.n_pids = options->n_pids < AUDIT_SELF_PIDS ? options->n_pids :
+	    AUDIT_SELF_PIDS;
+	memcpy(c->self.pids, options->pids,
+	    c->self.n_pids * sizeof(c->self.pids[0]));
 	if (options->state_path != NULL) {
 		c->state_path = strdup(options->state_path);
 		if (c->state_path == NULL)
@@ -729,9 +713,7 @@ audit_control_exclude(struct audit_control *c, pid_t pid)
 {
 	if (c->locked)
 		return -EPERM;
-	if (c->n_pids < AUDIT_CONTROL_PIDS)
-		c->pids[c->n_pids++] = pid;
-	return add_own(c, pid);
+	return audit_self_add(&c->self, c->fd, pid);
 }
 
 int
@@ -741,11 +723,9 @@ audit_control_reinstall(struct audit_control *c, struct audit_report *report)
 
 	if (c->locked)
 		return -EPERM;
-	for (size_t i = 0; i < c->n_pids; i++) {
-		error = add_own(c, c->pids[i]);
-		if (error != 0)
-			return error;
-	}
+	error = audit_self_cover(&c->self, c->fd);
+	if (error != 0)
+		return error;
 	/* Wildcards may match more by now. */
 	audit_rules_fini(&c->rules);
 	error = audit_rules_make(c->options.conf, &c->rules);

@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "collectors/audit/conf.h"
+#include "collectors/audit/self.h"
 #include "lib/buf.h"
 
 struct audit_control;
@@ -39,7 +40,6 @@ struct audit_control;
  * 5 s, depending on the kernel's HZ. The kernel's own value is 60 s.
  */
 #define AUDIT_CONTROL_WAIT	500
-#define AUDIT_CONTROL_PIDS	8
 
 /* Bits of audit_report.obstacles: what stands in the way. */
 enum audit_obstacle {
@@ -73,7 +73,7 @@ struct audit_report {
 struct audit_control_options {
 	const struct audit_conf	*conf;		/* outlives the control */
 	/* Processes that are not to be audited: broker, engine, ... */
-	pid_t			 pids[AUDIT_CONTROL_PIDS];
+	pid_t			 pids[AUDIT_SELF_PIDS];
 	size_t			 n_pids;
 	/* Where the values to give back are kept meanwhile; NULL: nowhere. */
 	const char		*state_path;
@@ -109,8 +109,8 @@ int audit_control_status(struct audit_control *, struct audit_control_status *);
 /* Leaves another process out. 0 or -errno. */
 int audit_control_exclude(struct audit_control *, pid_t);
 /*
- * Installs again what is missing, after someone removed rules of ours or a
- * watched path appeared. Number of rules that were added, or -errno.
+ * Installs again what is missing, after someone removed rules of ours or added
+ * some of theirs, or a watched path appeared. Number of rules that were added, or -errno.
  */
 int audit_control_reinstall(struct audit_control *, struct audit_report *);
 /* Gives everything back. Accepts NULL. */

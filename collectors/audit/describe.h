@@ -49,7 +49,7 @@ enum audit_verdict {
 
 /*
  * created: when the agent made it. *rules_gone is set when the event says
- * that a rule of ours was removed by someone else.
+ * that someone else removed a rule of ours or added one.
  */
 enum audit_verdict audit_describe(struct audit_describer *,
     const struct audit_parts *, struct wall created, struct event **out,

@@ -90,10 +90,14 @@ describe_config(struct audit_job *j, bool *rules_gone)
 	const char *op = audit_parts_text(j->ev, j->ev->op);
 	bool removed = strcmp(op, "remove_rule") == 0 ||
 	    strcmp(op, "remove rule") == 0;
+	bool added = strcmp(op, "add_rule") == 0 ||
+	    strcmp(op, "add rule") == 0;
 	bool ours = is_own_key(j);
-
 	bool off = j->ev->has_enabled && j->ev->enabled == 0;
 
+	/* The agent's own processes may have to be left out of it. */
+	if (added && !ours && j->ev->stamp.ms * MONO_MS >= j->since.ns)
+		*rules_gone = true;
 	/* The kernel moves a watch along when its file is replaced. */
 	if (strcmp(op, "updated_rules") == 0)
 		return AUDIT_VERDICT_IGNORE;
