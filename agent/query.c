@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/command.h"
 #include "outputs/outputs.h"
@@ -56,6 +57,49 @@ take_globals(struct command_env *env, int argc, char **argv)
 	return left;
 }
 
+/* Field 22 of /proc/PID/stat: ticks from boot to the start. The name in
+ * field 2 may hold anything, also a bracket. */
+static int
+read_start(uint32_t pid, unsigned long long *ticks)
+{
+	char path[32], text[1024], *p;
+	size_t n;
+	FILE *f;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return -errno;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	if ((p = strrchr(text, ')')) == NULL)
+		return -EINVAL;
+	for (i = 2; i < 22 && p != NULL; i++)
+		p = strchr(p + 1, ' ');
+	return p != NULL && sscanf(p, " %llu", ticks) == 1 ? 0 : -EINVAL;
+}
+
+/* Whether the process of the store is the one that has its pid now. The
+ * clock may have been set by a little since. */
+static enum query_life
+process_life(uint32_t pid, struct wall start)
+{
+	static const struct mono_clock real;
+	unsigned long long ticks;
+	int64_t at;
+	int err = read_start(pid, &ticks);
+
+	if (err == -ENOENT || err == -ESRCH)
+		return QUERY_LIFE_ENDED;
+	if (err != 0 || start.ns == 0)
+		return QUERY_LIFE_UNKNOWN;
+	at = mono_wall(&real).ns - mono_now(&real).ns +
+	    (int64_t)(ticks * (uint64_t)(MONO_S / sysconf(_SC_CLK_TCK)));
+	return llabs(at - start.ns) < 2 * MONO_S ? QUERY_LIFE_RUNS :
+	    QUERY_LIFE_ENDED;
+}
+
 int
 command_query(struct command_env *env, int argc, char **argv)
 {
@@ -73,7 +117,10 @@ command_query(struct command_env *env, int argc, char **argv)
 	if (settings == NULL)
 		return EXIT_FAILED;
 	query_env_init(&query, settings->store.path);
-	if (strcmp(argv[0], "explain") == 0)
+	if (strcmp(argv[0], "tree") == 0) {
+		query.life = process_life;
+		status = query_tree_main(argc, argv, &query);
+	} else if (strcmp(argv[0], "explain") == 0)
 		status = query_explain_main(argc, argv, &query);
 	else
 		status = query_main(argv[0], argc, argv, &query);

@@ -11,7 +11,7 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/output.h \
 	%D%/outputs.c %D%/outputs.h \
 	%D%/query.c %D%/query.h %D%/query_private.h \
-	%D%/query_explain.c \
+	%D%/query_container.c %D%/query_explain.c %D%/query_tree.c \
 	%D%/query_table.c %D%/query_table.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/sender.c %D%/sender.h \
@@ -20,6 +20,8 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/store_file.c %D%/store_prune.c \
 	%D%/template.c %D%/template.h \
 	%D%/termtext.c %D%/termtext.h \
+	%D%/tree.c %D%/tree.h \
+	%D%/tree_print.c %D%/tree_print.h \
 	%D%/writer.c %D%/writer.h %D%/writer_private.h \
 	%D%/writer_batch.c
 dist_man_MANS += %D%/tallyman-outputs.5

@@ -14,7 +14,10 @@
 #define OUTPUTS_QUERY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include "lib/mono.h"
 
 enum {
 	QUERY_OK = 0,
@@ -24,12 +27,17 @@ enum {
 	QUERY_USAGE = 64
 };
 
+enum query_life { QUERY_LIFE_UNKNOWN, QUERY_LIFE_ENDED, QUERY_LIFE_RUNS };
+
 struct query_env {
 	const char	*store;		/* path of the store */
 	FILE		*out, *err;
 	bool		 tty;		/* out is a terminal */
 	unsigned	 columns;	/* its width; 0: do not cut */
 	unsigned	 polls;		/* --follow: most polls; 0: for ever */
+	/* Whether this process of this host lives now; start: wall, ns 0
+	 * unknown. NULL: nobody can tell. */
+	enum query_life	(*life)(uint32_t pid, struct wall start);
 };
 
 /* stdout and stderr; width from COLUMNS or the terminal. Sets the locale. */
@@ -43,6 +51,8 @@ int query_main(const char *what, int argc, char **argv,
     const struct query_env *);
 /* `tallyman explain ID [--json]`; argv[0] is "explain". */
 int query_explain_main(int argc, char **argv, const struct query_env *);
+/* `tallyman tree CONTAINER|PID [OPTIONS]`; argv[0] is "tree". */
+int query_tree_main(int argc, char **argv, const struct query_env *);
 /* `tallyman output dead [--json] [NAME]`; argv[0] is "dead". */
 int query_dead_main(int argc, char **argv, const struct query_env *);
 

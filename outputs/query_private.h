@@ -7,8 +7,10 @@
 
 #include <stddef.h>
 
+#include "lib/json.h"
 #include "lib/mono.h"
 #include "outputs/query.h"
+#include "outputs/reader.h"
 
 /* Says why the store cannot be read (err: -errno of a reader) and what to do
  * about it. Returns the exit code. */
@@ -25,5 +27,16 @@ int query_read_number(const struct query_env *, const char *command,
     const char *unit, const char *text, size_t *out);
 /* One document and a newline; made safe when it goes to a terminal. */
 void query_print_json(const struct query_env *, const char *text, size_t len);
+
+struct query_container {
+	struct json_doc		*document;	/* free it */
+	const struct json	*doc;
+	size_t			 others;	/* older ones of that name */
+};
+/* The container with this id or name, the newest of that name, or whose id
+ * is the only one that begins so. 0, -ENOENT, -ENOTUNIQ (several ids begin
+ * so), or -errno of a reader. */
+int query_find_container(struct reader *, const char *text,
+    struct query_container *out);
 
 #endif

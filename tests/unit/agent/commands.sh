@@ -38,8 +38,8 @@ says() {
 	fi
 }
 
-commands="run check doctor status events alerts flows containers explain
-    record replay rules output"
+commands="run check doctor status events alerts flows containers tree
+    explain record replay rules output"
 
 run 0 "--help" --help
 for c in $commands; do
@@ -76,7 +76,7 @@ done
 run 3 "status without a daemon" status
 says "status without a daemon: where it asked and what to do" "$err" \
     "tallyman: not running: .*$tmp/none/control.sock.*tallyman run.*"
-for c in events alerts flows containers "explain x"; do
+for c in events alerts flows containers "explain x" "tree x"; do
 	# shellcheck disable=SC2086 # the argument is a word of its own
 	run 3 "$c without a store" $c
 	c=${c% *}
@@ -91,6 +91,7 @@ run 64 "flows --left-host with another answer" flows --left-host perhaps
 says "flows --left-host with another answer: what was expected" "$err" \
     "tallyman flows: expected yes, no or attempted, not perhaps; .*"
 run 64 "explain of nothing" explain
+run 64 "tree of nothing" tree
 run 64 "events --dataset misspelt" events --dataset flwo
 says "events --dataset misspelt: the nearest" "$err" ".*did you mean flow.*"
 

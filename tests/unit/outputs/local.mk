@@ -6,5 +6,6 @@ unit_tests += %D%/test_elasticsearch
 unit_tests += %D%/test_explain
 unit_tests += %D%/test_query
 unit_tests += %D%/test_store
+unit_tests += %D%/test_tree
 unit_tests += %D%/test_writer
 EXTRA_DIST += %D%/scratch.h %D%/shelf.h tests/support/mock_es.py

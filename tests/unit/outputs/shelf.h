@@ -88,6 +88,8 @@ run(struct state *t, int argc, const char *const argv[])
 	t->env.err = open_memstream(&t->err, &t->err_len);
 	if (strcmp(argv[0], "dead") == 0)
 		code = query_dead_main(argc, copy, &t->env);
+	else if (strcmp(argv[0], "tree") == 0)
+		code = query_tree_main(argc, copy, &t->env);
 	else if (strcmp(argv[0], "explain") == 0)
 		code = query_explain_main(argc, copy, &t->env);
 	else

@@ -1,0 +1,757 @@
+#include "outputs/tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/hash.h"
+#include "lib/map.h"
+#include "outputs/doctext.h"
+
+/* Numbered things that grow; number 0 is not used. */
+struct pool {
+	void	*all;
+	size_t	 n, room, size, limit;
+};
+
+struct tree {
+	struct pool	 nodes, peers, entries;
+	struct map	*by_entity, *by_text, *by_entry;
+	struct buf	 texts;		/* length (4 bytes), bytes, NUL */
+	struct hash_key	 key;
+	uint32_t		 roots;
+	size_t		 left_out;
+	struct tree_peer strangers;
+};
+
+static void *
+pool_at(const struct pool *p, uint32_t id)
+{
+	return id == 0 || id > p->n ? NULL :
+	    (char *)p->all + (size_t)id * p->size;
+}
+
+/* 0: no room. */
+static uint32_t
+pool_add(struct pool *p)
+{
+	size_t room = p->room == 0 ? 256 : p->room * 2;
+	void *all;
+
+	if (p->n == p->limit)
+		return 0;
+	if (p->n + 1 >= p->room) {
+		if ((all = reallocarray(p->all, room, p->size)) == NULL)
+			return 0;
+		p->all = all;
+		p->room = room;
+	}
+	p->n++;
+	memset((char *)p->all + p->n * p->size, 0, p->size);
+	return (uint32_t)p->n;
+}
+
+struct tree *
+tree_new(size_t limit)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	if (limit == 0)
+		limit = TREE_NODES;
+	t->nodes = (struct pool){ .size = sizeof(struct tree_node),
+	    .limit = limit };
+	t->peers = (struct pool){ .size = sizeof(struct tree_peer),
+	    .limit = limit * 2 };
+	t->entries = (struct pool){ .size = sizeof(struct tree_entry),
+	    .limit = limit };
+	buf_init(&t->texts, TREE_TEXTS);
+	t->key = hash_key_random();
+	t->by_entity = map_new(24, sizeof(uint32_t), limit, NULL, NULL);
+	t->by_text = map_new(sizeof(struct hash_128), sizeof(uint32_t),
+	    limit * 4, NULL, NULL);
+	t->by_entry = map_new(sizeof(struct hash_128), sizeof(uint32_t), limit,
+	    NULL, NULL);
+	if (t->by_entity == NULL || t->by_text == NULL ||
+	    t->by_entry == NULL) {
+		tree_free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	/* Text 0 is none: nothing begins there. */
+	buf_add_char(&t->texts, '\0');
+	return t;
+}
+
+void
+tree_free(struct tree *t)
+{
+	if (t == NULL)
+		return;
+	free(t->nodes.all);
+	free(t->peers.all);
+	free(t->entries.all);
+	map_free(t->by_entity);
+	map_free(t->by_text);
+	map_free(t->by_entry);
+	buf_fini(&t->texts);
+	free(t);
+}
+
+size_t
+tree_count(const struct tree *t)
+{
+	return t->nodes.n;
+}
+
+size_t
+tree_left_out(const struct tree *t)
+{
+	return t->left_out;
+}
+
+const struct tree_peer *
+tree_strangers(const struct tree *t)
+{
+	return &t->strangers;
+}
+
+uint32_t
+tree_roots(const struct tree *t)
+{
+	return t->roots;
+}
+
+const struct tree_node *
+tree_node(const struct tree *t, uint32_t id)
+{
+	return pool_at(&t->nodes, id);
+}
+
+const struct tree_peer *
+tree_peer(const struct tree *t, uint32_t id)
+{
+	return pool_at(&t->peers, id);
+}
+
+const struct tree_entry *
+tree_entry(const struct tree *t, uint32_t id)
+{
+	return pool_at(&t->entries, id);
+}
+
+const char *
+tree_text(const struct tree *t, uint32_t id, size_t *len)
+{
+	uint32_t n = 0;
+
+	if (id != 0)
+		memcpy(&n, t->texts.data + id, sizeof(n));
+	if (len != NULL)
+		*len = n;
+	return id == 0 ? "" : t->texts.data + id + sizeof(n);
+}
+
+/* The same text has the same number; 0 for "" and when there is no room. */
+static uint32_t
+keep_text(struct tree *t, const char *text, size_t len)
+{
+	struct hash_128 h;
+	uint32_t *id, at;
+	uint32_t n;
+
+	if (len > TREE_TEXT)
+		len = TREE_TEXT;
+	if (len == 0)
+		return 0;
+	h = hash_128(&t->key, text, len);
+	if ((id = map_get(t->by_text, &h)) != NULL)
+		return *id;
+	at = (uint32_t)t->texts.len;
+	n = (uint32_t)len;
+	if (t->texts.len + sizeof(n) + len + 1 > TREE_TEXTS)
+		return 0;
+	buf_add(&t->texts, &n, sizeof(n));
+	buf_add(&t->texts, text, len);
+	buf_add_char(&t->texts, '\0');
+	if (!buf_ok(&t->texts) || (id = map_put(t->by_text, &h, NULL)) == NULL)
+		return 0;
+	*id = at;
+	return at;
+}
+
+static uint32_t
+keep_field(struct tree *t, const struct json *doc, const char *path)
+{
+	size_t len = 0;
+	const char *text = doctext_str(doc, path, &len);
+
+	return keep_text(t, text, len);
+}
+
+static bool
+entity_key(const char *entity, char key[static 24])
+{
+	size_t len = strlen(entity);
+
+	if (len == 0 || len >= 24)
+		return false;
+	memset(key, 0, 24);
+	memcpy(key, entity, len);
+	return true;
+}
+
+uint32_t
+tree_find(const struct tree *t, const char *entity)
+{
+	char key[24];
+	uint32_t *id;
+
+	if (!entity_key(entity, key))
+		return 0;
+	id = map_get(t->by_entity, key);
+	return id == NULL ? 0 : *id;
+}
+
+/* The node of this entity, made when it is new; 0: none, or no room. */
+static uint32_t
+get_node(struct tree *t, const char *entity)
+{
+	char key[24];
+	uint32_t *known, id;
+	struct tree_node *n;
+
+	if (!entity_key(entity, key))
+		return 0;
+	if ((known = map_get(t->by_entity, key)) != NULL)
+		return *known;
+	if ((id = pool_add(&t->nodes)) == 0) {
+		t->left_out++;
+		return 0;
+	}
+	if ((known = map_put(t->by_entity, key, NULL)) == NULL) {
+		t->nodes.n--;
+		t->left_out++;
+		return 0;
+	}
+	*known = id;
+	n = pool_at(&t->nodes, id);
+	memcpy(n->entity, key, sizeof(key));
+	return id;
+}
+
+static uint32_t
+pid_at(const struct json *doc, const char *path)
+{
+	int64_t v = json_int(json_get(doc, path));
+
+	return v > 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
+/* Those who start containers are not part of them. */
+static bool
+is_outsider(const struct json *doc)
+{
+	static const char *const names[] = { "runc", "crun", "conmon",
+		"dockerd", "containerd" };
+	const char *name = json_str(json_get(doc, "process.parent.name"),
+	    NULL);
+	const char *method = json_str(json_get(doc,
+	    "tallyman.container.attribution.method"), NULL);
+	size_t i;
+
+	if (json_get(doc, "container.id") == NULL)
+		return false;
+	if (strcmp(method, "runtime") == 0)
+		return true;
+	if (strncmp(name, "containerd-shim", 15) == 0)
+		return true;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+read_parent(struct tree *t, uint32_t id, const struct json *doc)
+{
+	const char *entity = json_str(json_get(doc,
+	    "process.parent.entity_id"), NULL);
+	struct tree_node *n = pool_at(&t->nodes, id), *p;
+	uint32_t parent;
+
+	if (n->ppid == 0)
+		n->ppid = pid_at(doc, "process.parent.pid");
+	if (n->parent != 0 || is_outsider(doc))
+		return;
+	parent = get_node(t, entity);
+	if (parent == 0 || parent == id)
+		return;
+	n = pool_at(&t->nodes, id);	/* the pool may have moved */
+	n->parent = parent;
+	p = pool_at(&t->nodes, parent);
+	if (p->pid == 0)
+		p->pid = pid_at(doc, "process.parent.pid");
+	if (p->command == 0)
+		p->command = keep_field(t, doc, "process.parent.command_line");
+	if (p->name == 0)
+		p->name = keep_field(t, doc, "process.parent.name");
+}
+
+static uint32_t
+keep_entry(struct tree *t, const struct json *doc)
+{
+	const struct json *e = json_get(doc, "tallyman.entry");
+	struct tree_entry *made;
+	struct hash_128 h;
+	char key[256];
+	uint32_t *known, id;
+	int len;
+
+	if (json_member(e, "kind") == NULL)
+		return 0;
+	len = snprintf(key, sizeof(key), "%s %s %s",
+	    json_str(json_get(doc, "container.id"), NULL),
+	    json_str(json_member(e, "kind"), NULL),
+	    json_str(json_member(e, "exec_id"), NULL));
+	h = hash_128(&t->key, key, (size_t)len < sizeof(key) ? (size_t)len :
+	    sizeof(key) - 1);
+	known = map_get(t->by_entry, &h);
+	id = known != NULL ? *known : pool_add(&t->entries);
+	if (id == 0 || (known == NULL &&
+	    (known = map_put(t->by_entry, &h, NULL)) == NULL))
+		return 0;
+	*known = id;
+	made = pool_at(&t->entries, id);
+	/* Who asked may have been found only after the first events. */
+	if (made->kind != 0 && (made->pid != 0 ||
+	    json_get(e, "by.pid") == NULL))
+		return id;
+	made->kind = keep_field(t, e, "kind");
+	made->exec_id = keep_field(t, e, "exec_id");
+	made->confidence = keep_field(t, e, "confidence");
+	made->user = keep_field(t, e, "by.user");
+	made->command = keep_field(t, e, "by.command_line");
+	made->tty = keep_field(t, e, "by.tty");
+	made->pid = pid_at(e, "by.pid");
+	made->auid = made->session = -1;
+	if (json_get(e, "by.auid") != NULL)
+		made->auid = json_int(json_get(e, "by.auid"));
+	if (json_get(e, "by.ses") != NULL)
+		made->session = json_int(json_get(e, "by.ses"));
+	return id;
+}
+
+static void
+read_command(struct tree *t, struct tree_node *n, const struct json *doc,
+    int64_t when)
+{
+	bool exec = strcmp(json_str(json_get(doc, "event.action"), NULL),
+	    "exec") == 0 && strcmp(json_str(json_get(doc, "event.outcome"),
+	    NULL), "failure") != 0 && json_get(doc, "tallyman.alert") == NULL;
+	uint32_t command = keep_field(t, doc, "process.command_line");
+	uint32_t name = keep_field(t, doc, "process.name");
+
+	if (command == 0)
+		command = keep_field(t, doc, "process.executable");
+	if (exec) {
+		n->execs++;
+		if (n->execs == 1)
+			n->before = command;
+	}
+	if (command != 0 && (n->command_ns == 0 ||
+	    (exec && when >= n->command_ns))) {
+		n->command = command;
+		n->name = name != 0 ? name : command;
+		n->command_ns = when;
+	}
+}
+
+static void
+read_times(struct tree_node *n, const struct json *doc, int64_t when)
+{
+	struct wall w;
+
+	if (doctext_wall(doc, "process.start", &w))
+		n->start_ns = w.ns;
+	if (doctext_wall(doc, "process.end", &w))
+		n->end_ns = w.ns;
+	if (json_get(doc, "process.exit_code") != NULL) {
+		n->exit_code = (int32_t)json_int(json_get(doc,
+		    "process.exit_code"));
+		n->has_code = true;
+	}
+	if (when == 0)
+		return;
+	if (n->first_ns == 0 || when < n->first_ns)
+		n->first_ns = when;
+	if (when > n->last_ns)
+		n->last_ns = when;
+}
+
+/* A name, or the number until there is one. */
+static void
+read_user(struct tree *t, struct tree_node *n, const struct json *doc)
+{
+	uint32_t name;
+
+	if (n->user != 0 && !n->user_is_id)
+		return;
+	name = keep_field(t, doc, "process.user.name");
+	if (name == 0)
+		name = keep_field(t, doc, "user.name");
+	if (name != 0 || n->user == 0)
+		n->user_is_id = name == 0;
+	if (name == 0 && n->user == 0)
+		name = keep_field(t, doc, "user.id");
+	if (name != 0)
+		n->user = name;
+}
+
+static void
+read_rest(struct tree *t, struct tree_node *n, const struct json *doc)
+{
+	if (n->pid == 0)
+		n->pid = pid_at(doc, "process.pid");
+	if (n->vpid == 0)
+		n->vpid = pid_at(doc, "process.vpid");
+	read_user(t, n, doc);
+	if (n->entry == 0)
+		n->entry = keep_entry(t, doc);
+	if (strcmp(json_str(json_get(doc,
+	    "tallyman.container.attribution.method"), NULL), "runtime") == 0)
+		n->is_entry = true;
+	if (json_get(doc, "tallyman.alert") != NULL) {
+		n->alerts++;
+		n->alert = keep_field(t, doc, "rule.name");
+	}
+}
+
+static void
+sum_flow(struct tree_peer *p, const struct json *doc, bool answers)
+{
+	const char *left = json_str(json_get(doc, "tallyman.flow.left_host"),
+	    NULL);
+
+	p->flows++;
+	p->left += strcmp(left, "yes") == 0;
+	p->attempted += strcmp(left, "attempted") == 0;
+	p->unsure += json_get(doc, "tallyman.flow.process.candidates") != NULL;
+	p->sent += json_int(json_get(doc, answers ? "destination.bytes" :
+	    "source.bytes"));
+	p->received += json_int(json_get(doc, answers ? "source.bytes" :
+	    "destination.bytes"));
+}
+
+/* The peer's entry at this node, made when it is new; the last one is for
+ * all that find no room. */
+static struct tree_peer *
+get_peer(struct tree *t, struct tree_node *n, uint32_t text)
+{
+	uint32_t at, last = 0, id;
+	struct tree_peer *p;
+	size_t kept = 0;
+
+	for (at = n->peers; at != 0; at = p->next) {
+		p = pool_at(&t->peers, at);
+		if (p->text == text || p->text == 0)
+			return p;
+		last = at;
+		kept++;
+	}
+	if ((id = pool_add(&t->peers)) == 0)
+		return NULL;
+	p = pool_at(&t->peers, id);
+	p->text = kept < TREE_PEERS ? text : 0;
+	if (last == 0)
+		n->peers = id;
+	else
+		((struct tree_peer *)pool_at(&t->peers, last))->next = id;
+	return p;
+}
+
+static void
+read_flow(struct tree *t, uint32_t id, const struct json *doc)
+{
+	struct tree_node *n = pool_at(&t->nodes, id);
+	struct tree_peer *p;
+	struct buf text;
+	bool answers = doctext_owner_answers(doc);
+
+	if (n == NULL) {
+		sum_flow(&t->strangers, doc, answers);
+		return;
+	}
+	buf_init(&text, 0);
+	buf_add_str(&text, answers ? "<- " : "-> ");
+	(void)doctext_add_end(&text, doc, answers ? "source" : "destination");
+	/* Ports that the other side only borrowed tell nothing. */
+	if (answers && text.data != NULL && strrchr(text.data, ':') != NULL) {
+		text.len = (size_t)(strrchr(text.data, ':') - text.data);
+		text.data[text.len] = '\0';
+		buf_printf(&text, " at port %lld", (long long)json_int(
+		    json_get(doc, "destination.port")));
+	}
+	buf_printf(&text, " %s", json_str(json_get(doc, "network.transport"),
+	    NULL));
+	p = get_peer(t, n, keep_text(t, buf_text(&text), text.len));
+	buf_fini(&text);
+	if (p == NULL) {
+		sum_flow(&t->strangers, doc, answers);
+		return;
+	}
+	sum_flow(p, doc, answers);
+	if (p->text == 0)
+		return;
+	if (p->name == 0)
+		p->name = keep_field(t, doc, answers ? "source.domain" :
+		    "destination.domain");
+	if (p->name == 0)
+		p->name = keep_field(t, doc, answers ?
+		    "tallyman.source.container.name" :
+		    "tallyman.destination.container.name");
+}
+
+int
+tree_add(struct tree *t, const struct json *doc)
+{
+	const char *entity = json_str(json_get(doc, "process.entity_id"),
+	    NULL);
+	bool flow = json_get(doc, "tallyman.flow.id") != NULL &&
+	    json_get(doc, "tallyman.alert") == NULL;
+	struct wall when = { 0 };
+	struct tree_node *n;
+	uint32_t id;
+
+	if (entity[0] == '\0' && !flow)
+		return 0;
+	id = get_node(t, entity);
+	if (flow)
+		read_flow(t, id, doc);
+	if (id == 0)
+		return 0;
+	(void)doctext_wall(doc, flow ? "event.start" : "@timestamp", &when);
+	read_parent(t, id, doc);
+	n = pool_at(&t->nodes, id);
+	n->events++;
+	read_times(n, doc, when.ns);
+	read_command(t, n, doc, when.ns);
+	read_rest(t, n, doc);
+	return buf_ok(&t->texts) ? 0 : -ENOMEM;
+}
+
+static int64_t
+time_of(const struct tree_node *n)
+{
+	return n->start_ns != 0 ? n->start_ns : n->first_ns;
+}
+
+/* A process whose parent was never heard of stands below the one that its
+ * entry began with. */
+static void
+adopt(struct tree *t)
+{
+	struct tree_entry *e;
+	struct tree_node *n;
+	uint32_t i;
+
+	for (i = 1; i <= t->nodes.n; i++) {
+		n = pool_at(&t->nodes, i);
+		e = pool_at(&t->entries, n->entry);
+		if (e != NULL && n->parent == 0 && (n->is_entry ||
+		    n->vpid == 1) && e->root == 0)
+			e->root = i;
+	}
+	for (i = 1; i <= t->nodes.n; i++) {
+		n = pool_at(&t->nodes, i);
+		e = pool_at(&t->entries, n->entry);
+		if (n->parent != 0 || e == NULL || e->root == 0 ||
+		    e->root == i)
+			continue;
+		n->parent = e->root;
+		n->is_adopted = true;
+	}
+	/* A parent that is only a name takes the entry of its children. */
+	for (i = 1; i <= t->nodes.n; i++) {
+		struct tree_node *p;
+
+		n = pool_at(&t->nodes, i);
+		p = pool_at(&t->nodes, n->parent);
+		e = pool_at(&t->entries, n->entry);
+		if (p == NULL || p->parent != 0 || p->events != 0 ||
+		    e == NULL || e->root == 0 || e->root == n->parent)
+			continue;
+		p->parent = e->root;
+		p->entry = n->entry;
+		p->is_adopted = true;
+	}
+}
+
+struct by_time {
+	int64_t	when;
+	uint32_t	id;
+};
+
+static int
+compare(const void *one, const void *other)
+{
+	const struct by_time *a = one, *b = other;
+
+	if (a->when != b->when)
+		return a->when < b->when ? 1 : -1;
+	return a->id < b->id ? 1 : a->id > b->id ? -1 : 0;
+}
+
+/* Latest first, each put before those that are there: so the earliest comes
+ * first in the end. */
+static int
+order_children(struct tree *t)
+{
+	struct by_time *all = calloc(t->nodes.n + 1, sizeof(*all));
+	struct tree_node *n, *p;
+	uint32_t *head;
+	size_t i;
+
+	if (all == NULL)
+		return -ENOMEM;
+	for (i = 0; i < t->nodes.n; i++) {
+		n = pool_at(&t->nodes, (uint32_t)i + 1);
+		all[i] = (struct by_time){ time_of(n), (uint32_t)i + 1 };
+	}
+	qsort(all, t->nodes.n, sizeof(*all), compare);
+	for (i = 0; i < t->nodes.n; i++) {
+		n = pool_at(&t->nodes, all[i].id);
+		p = pool_at(&t->nodes, n->parent);
+		head = p == NULL ? &t->roots : &p->child;
+		n->next = *head;
+		*head = all[i].id;
+	}
+	free(all);
+	return 0;
+}
+
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	a ^= b + UINT64_C(0x9e3779b97f4a7c15) + (a << 6) + (a >> 2);
+	return a * UINT64_C(0xff51afd7ed558ccd);
+}
+
+/* Where a part of a container began it matters who asked. */
+static uint64_t
+shape_of_entry(const struct tree *t, const struct tree_node *n)
+{
+	const struct tree_entry *e = pool_at(&t->entries, n->entry);
+
+	if (e == NULL || n->parent != 0)
+		return 0;
+	return mix(mix(mix(e->kind, e->user), e->command), e->confidence);
+}
+
+static void
+take_shape(struct tree *t, struct tree_node *n)
+{
+	uint64_t peers = 0, shapes = 0, outlines = 0;
+	const struct tree_peer *p;
+	const struct tree_node *c;
+	uint32_t i;
+
+	n->below = 0;
+	for (i = n->peers; i != 0; i = p->next) {
+		p = pool_at(&t->peers, i);
+		peers += mix(p->text, p->left != 0);
+	}
+	for (i = n->child; i != 0; i = c->next) {
+		c = pool_at(&t->nodes, i);
+		shapes += mix(c->shape, 7);
+		outlines += mix(c->outline, 7);
+		n->below += 1 + c->below;
+	}
+	n->outline = mix(mix(mix(n->name, n->user), shape_of_entry(t, n)),
+	    n->is_adopted);
+	/* What an alert is about is never folded away. */
+	if (n->alerts > 0)
+		n->outline = mix(n->outline, n->pid);
+	n->shape = mix(mix(n->outline, peers), shapes);
+	n->outline = mix(n->outline, outlines);
+}
+
+/* Depth first without recursion: children before their parents. */
+static void
+take_shapes(struct tree *t, uint32_t root)
+{
+	uint32_t at = root;
+	struct tree_node *n;
+
+	while (at != 0) {
+		n = pool_at(&t->nodes, at);
+		if (!n->visited) {
+			n->visited = true;
+			if (n->child != 0) {
+				at = n->child;
+				continue;
+			}
+		}
+		take_shape(t, n);
+		if (at == root)
+			break;
+		at = n->next != 0 ? n->next : n->parent;
+	}
+}
+
+/* Parents in a circle, which only a damaged store has, hang from no root. */
+static void
+break_circles(struct tree *t)
+{
+	struct tree_node *n, *p;
+	uint32_t i, at;
+	size_t steps;
+
+	for (i = 1; i <= t->nodes.n; i++) {
+		n = pool_at(&t->nodes, i);
+		if (n->visited)
+			continue;
+		/* Everything above is marked; meeting our own mark again is
+		 * a circle. */
+		for (at = i, steps = 0; at != 0 && steps <= t->nodes.n;
+		    steps++) {
+			p = pool_at(&t->nodes, at);
+			if (p->visited)
+				break;
+			p->visited = true;
+			p->below = i + 1;
+			if (p->parent != 0 && ((struct tree_node *)pool_at(
+			    &t->nodes, p->parent))->visited &&
+			    ((struct tree_node *)pool_at(&t->nodes,
+			    p->parent))->below == i + 1)
+				p->parent = 0;
+			at = p->parent;
+		}
+	}
+	for (i = 1; i <= t->nodes.n; i++) {
+		n = pool_at(&t->nodes, i);
+		n->visited = false;
+		n->below = 0;
+	}
+}
+
+int
+tree_link(struct tree *t)
+{
+	const struct tree_node *n;
+	uint32_t i;
+	int err;
+
+	adopt(t);
+	break_circles(t);
+	if ((err = order_children(t)) != 0)
+		return err;
+	for (i = t->roots; i != 0; i = n->next) {
+		take_shapes(t, i);
+		n = pool_at(&t->nodes, i);
+	}
+	return 0;
+}
