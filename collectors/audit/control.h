@@ -110,7 +110,8 @@ int audit_control_status(struct audit_control *, struct audit_control_status *);
 int audit_control_exclude(struct audit_control *, pid_t);
 /*
  * Installs again what is missing, after someone removed rules of ours or added
- * some of theirs, or a watched path appeared. Number of rules that were added, or -errno.
+ * some of theirs, or a watched path appeared. Number of rules that were added,
+ * or -errno.
  */
 int audit_control_reinstall(struct audit_control *, struct audit_report *);
 /* Gives everything back. Accepts NULL. */

@@ -568,7 +568,7 @@ echo_tcp(int fd)
 
 /* echo tcp|udp PORT: send back what came, and print its token. */
 static int
-echo(char **argv)
+echo_server(char **argv)
 {
 	static char bytes[65536];
 	int udp = strcmp(argv[0], "udp") == 0;
@@ -667,6 +667,8 @@ token(char **argv)
 	while (wait(&status) != -1)
 		bad |= status;
 	return bad != 0;
+}
+
 static void
 udp_one(int fd, const struct sockaddr_storage *to, socklen_t len)
 {
@@ -938,7 +940,7 @@ static const struct mode {
 	{ "udp-refused", 5, udp_refused },
 	{ "udp-too-big", 5, udp_too_big },
 	{ "ping", 4, ping },
-	{ "echo", 2, echo },
+	{ "echo", 2, echo_server },
 	{ "token", 7, token },
 	{ "udp-once", 2, udp_once },
 	{ "udp-next", 3, udp_next },
