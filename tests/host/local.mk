@@ -16,3 +16,4 @@ EXTRA_DIST += tests/support/classes.sh tests/support/pcap_flows.py
 host_tests += %D%/33-hard.sh
 host_tests += %D%/33-relays.sh
 host_tests += %D%/26-flow-container.sh
+host_tests += %D%/34-loss.sh
