@@ -119,8 +119,10 @@ links_set_address(struct links *l, const struct stream_address *address)
 			l->addresses[i] = l->addresses[--l->n_addresses];
 		return true;
 	}
-	if (i < l->n_addresses)
+	if (i < l->n_addresses) {
+		l->addresses[i].prefix = address->prefix;
 		return true;
+	}
 	if (l->n_addresses == LINKS_ADDRESSES_MAX)
 		return false;
 	l->addresses[l->n_addresses++] = *address;
@@ -136,6 +138,40 @@ links_is_host(const struct links *l, const struct ipaddr *ip)
 		if (ipaddr_equal(&l->addresses[i].ip, ip))
 			return true;
 	return false;
+}
+
+static bool
+in_subnet(const struct stream_address *a, const struct ipaddr *ip)
+{
+	size_t whole = a->prefix / 8;
+	uint8_t mask = (uint8_t)(0xff00 >> a->prefix % 8);
+
+	if (a->ip.family != ip->family || a->prefix == 0 ||
+	    a->prefix > (ip->family == 4 ? 32 : 128) ||
+	    memcmp(a->ip.bytes, ip->bytes, whole) != 0)
+		return false;
+	return mask == 0 ||
+	    ((a->ip.bytes[whole] ^ ip->bytes[whole]) & mask) == 0;
+}
+
+bool
+links_is_inside(const struct links *l, const struct ipaddr *ip)
+{
+	uint8_t inside = 0, outside = 0;
+	size_t i;
+
+	for (i = 0; i < l->n_addresses; i++) {
+		const struct stream_address *a = &l->addresses[i];
+		const struct stream_link *link = links_get(l, a->ifindex);
+
+		if (link == NULL || link->gone || !in_subnet(a, ip))
+			continue;
+		if (link->uplink && a->prefix > outside)
+			outside = a->prefix;
+		if (!link->uplink && a->prefix > inside)
+			inside = a->prefix;
+	}
+	return inside != 0 && inside >= outside;
 }
 
 bool

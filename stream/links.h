@@ -33,6 +33,12 @@ const char *links_name(struct links *, uint32_t ifindex);
 /* False when there was no room. */
 bool links_set_address(struct links *, const struct stream_address *);
 bool links_is_host(const struct links *, const struct ipaddr *);
+/*
+ * Does this address lie in the subnet of a bridge or another interface that
+ * leads nowhere else? The longest prefix decides, as it does for the kernel's
+ * own routes. What lies behind a gateway, or nowhere, does not.
+ */
+bool links_is_inside(const struct links *, const struct ipaddr *);
 /* Whether any address is known at all. */
 bool links_know_host(const struct links *);
 

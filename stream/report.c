@@ -119,7 +119,8 @@ order_points(const struct links *links, struct flow *f,
 
 /*
  * Seen coming in from a container or bridge, never going out anywhere, and
- * not for this host: it was lost inside.
+ * not for this host: it was lost inside. It would have left unless it was for
+ * the subnet of a bridge: what no route leads to counts as attempted.
  */
 static enum report_left
 left_unseen(const struct report_env *env, struct flow *f)
@@ -141,7 +142,8 @@ left_unseen(const struct report_env *env, struct flow *f)
 		return REPORT_LEFT_NO;
 	if (!links_know_host(env->links))
 		return REPORT_LEFT_UNKNOWN;
-	return links_is_host(env->links, &e.ip[1]) ? REPORT_LEFT_NO :
+	return links_is_host(env->links, &e.ip[1]) ||
+	    links_is_inside(env->links, &e.ip[1]) ? REPORT_LEFT_NO :
 	    REPORT_LEFT_ATTEMPTED;
 }
 

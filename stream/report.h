@@ -28,7 +28,8 @@ enum report_left {
 	REPORT_LEFT_UNKNOWN,	/* an interface or our addresses are unknown */
 	REPORT_LEFT_NO,		/* it stayed inside */
 	REPORT_LEFT_YES,	/* a copy was seen on an uplink */
-	REPORT_LEFT_ATTEMPTED	/* sent towards another host; none came out */
+	REPORT_LEFT_ATTEMPTED	/* sent towards another host, or where no route
+				   leads; none came out */
 };
 enum report_left report_left_host(const struct report_env *, struct flow *);
 

@@ -98,6 +98,7 @@ struct stream_address {
 	struct ipaddr	ip;
 	uint32_t	ifindex;
 	bool		gone;
+	uint8_t		prefix;		/* bits of its subnet, 0 unknown */
 };
 
 struct stream *stream_new(const struct stream_conf *, struct ledger *,

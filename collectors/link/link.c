@@ -442,6 +442,7 @@ on_address(struct links *l, const struct nlmsghdr *nlh)
 	else
 		return -EBADMSG;
 	sa.ifindex = ifa->ifa_index;
+	sa.prefix = ifa->ifa_prefixlen;
 	sa.gone = nlh->nlmsg_type == RTM_DELADDR;
 	stream_address(l->env.stream, &sa);
 	if (l->address_fn != NULL)

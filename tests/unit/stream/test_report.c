@@ -188,7 +188,8 @@ static void
 check_left(const char *to, const struct step *path, size_t n,
     const char *expected)
 {
-	struct pkt p = { .from = C1, .to = to, .sport = 9, .dport = 53,
+	struct pkt p = { .from = strchr(to, ':') == NULL ? C1 : C1_IP6,
+	    .to = to, .sport = 9, .dport = 53,
 	    .proto = IPPROTO_UDP, .payload = 20 };
 	struct world w;
 
@@ -220,6 +221,12 @@ test_left_host(void **state)
 	check_left(FAR, out, 3, "yes");
 	check_left(FAR, out, 2, "attempted");	/* dropped by a rule */
 	check_left(FAR, out, 1, "attempted");
+	check_left("192.0.2.99", out, 2, "attempted");	/* on the uplink */
+	check_left(C3, out, 2, "no");		/* on the other bridge, */
+	check_left("172.18.31.255", out, 2, "no");	/* by its prefix */
+	check_left("172.18.32.0", out, 2, "attempted");
+	check_left("fe80::99", out, 1, "no");
+	check_left("2001:db8:f::1", out, 2, "attempted");
 	check_left(HOST_IP, out, 2, "no");
 	check_left(BRIDGE_IP, out, 2, "no");
 	check_left(C2, bridge, 2, "no");

@@ -59,9 +59,11 @@ ip_of(const char *text)
 }
 
 static void
-add_address(struct world *w, uint32_t ifindex, const char *text)
+add_address(struct world *w, uint32_t ifindex, const char *text,
+    uint8_t prefix)
 {
-	struct stream_address a = { .ip = ip_of(text), .ifindex = ifindex };
+	struct stream_address a = { .ip = ip_of(text), .ifindex = ifindex,
+	    .prefix = prefix };
 
 	stream_address(w->stream, &a);
 }
@@ -88,9 +90,12 @@ world_init(struct world *w, const struct stream_conf *conf)
 	add_link(w, V1, "veth1", STREAM_LINK_VETH, DOCKER0);
 	add_link(w, V2, "veth2", STREAM_LINK_VETH, DOCKER0);
 	add_link(w, V3, "veth3", STREAM_LINK_VETH, BR1);
-	add_address(w, ETH0, HOST_IP);
-	add_address(w, ETH0, HOST_IP6);
-	add_address(w, DOCKER0, BRIDGE_IP);
+	add_address(w, ETH0, HOST_IP, 24);
+	add_address(w, ETH0, HOST_IP6, 64);
+	add_address(w, ETH0, "fe80::10", 64);
+	add_address(w, DOCKER0, BRIDGE_IP, 16);
+	add_address(w, DOCKER0, "fe80::1", 64);
+	add_address(w, BR1, "172.18.0.1", 19);
 }
 
 void
