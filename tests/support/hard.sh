@@ -138,6 +138,10 @@ adds_up() {
 	    select(.received != .delivered + .pending +
 	    ([.dropped[]?] | add // 0)) | .name] | join(" ")' \
 	    "$tmp/status")" ""
+	diag "dropped: $(jq -rc '[.. | objects | select(has("received")) |
+	    .name as $stage | (.dropped // {}) | to_entries[] |
+	    select(.value > 0) | "\($stage).\(.key) \(.value)"] | join(", ")' \
+	    "$tmp/status")"
 }
 
 # points CASE JQ: true of the points of every final flow of the case.
