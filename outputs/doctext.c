@@ -115,6 +115,56 @@ doctext_owner_answers(const struct json *doc)
 	    strcmp(owner, to) == 0;
 }
 
+static void
+add_word(struct buf *out, const char *before, const char *text, size_t len)
+{
+	if (len == 0)
+		return;
+	if (out->len > 0)
+		buf_add_char(out, ' ');
+	buf_add_str(out, before);
+	(void)termtext_add(out, text, len);
+}
+
+static void
+add_words(struct buf *out, const char *before, const struct json *all)
+{
+	const char *text;
+	size_t i, len;
+
+	for (i = 0; i < json_count(all); i++) {
+		text = json_str(json_at(all, i), &len);
+		add_word(out, before, text, len);
+	}
+}
+
+void
+doctext_add_privileges(struct buf *out, const struct json *doc)
+{
+	static const char *const modes[][2] = {
+		{ "network:", "network_mode" }, { "pid:", "pid_mode" },
+		{ "userns:", "userns_mode" },
+	};
+	const struct json *docker = json_get(doc, "tallyman.docker");
+	const struct json *all = json_get(doc,
+	    "container.security_context.privileged");
+	const char *mode;
+	size_t i, len;
+
+	if (all == NULL)
+		add_word(out, "", "?", 1);
+	else if (json_bool(all))
+		add_word(out, "", "privileged", 10);
+	add_words(out, "+", json_member(docker, "cap_add"));
+	add_words(out, "-", json_member(docker, "cap_drop"));
+	for (i = 0; i < 3; i++) {
+		mode = json_str(json_member(docker, modes[i][1]), &len);
+		if (strcmp(mode, "host") == 0 ||
+		    strncmp(mode, "container:", 10) == 0)
+			add_word(out, modes[i][0], mode, len < 22 ? len : 22);
+	}
+}
+
 void
 doctext_add_bytes(struct buf *out, int64_t n)
 {

@@ -33,6 +33,10 @@ void doctext_add_clock(struct buf *, struct wall);
 bool doctext_add_end(struct buf *, const struct json *, const char *end);
 /* The owner of a flow is its responder (a published port). */
 bool doctext_owner_answers(const struct json *);
+/* What a container may do beyond Docker's default: "privileged", "+CAP",
+ * "-CAP", "network:host", "pid:host", "userns:host"; "?" when Docker was not
+ * asked. */
+void doctext_add_privileges(struct buf *, const struct json *);
 /* 10582144: "10.1 MiB". */
 void doctext_add_bytes(struct buf *, int64_t);
 /* Nanoseconds: "12ms", "1.5s", "3m05s", "2h10m", "3d04h". */

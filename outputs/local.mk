@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/liboutputs.a
 %C%_liboutputs_a_SOURCES = \
 	%D%/bulk.c %D%/bulk.h \
+	%D%/container_sums.c %D%/container_sums.h \
 	%D%/db.c %D%/db.h \
 	%D%/doctext.c %D%/doctext.h \
 	%D%/elasticsearch.c %D%/elasticsearch.h \
@@ -11,7 +12,7 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/output.h \
 	%D%/outputs.c %D%/outputs.h \
 	%D%/query.c %D%/query.h %D%/query_private.h \
-	%D%/query_container.c %D%/query_explain.c %D%/query_tree.c \
+	%D%/query_container.c %D%/query_containers.c %D%/query_explain.c %D%/query_tree.c \
 	%D%/query_table.c %D%/query_table.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/sender.c %D%/sender.h \

@@ -11,6 +11,7 @@
 
 #include "agent/core/event.h"
 #include "lib/json.h"
+#include "outputs/container_sums.h"
 #include "outputs/flow_filter.h"
 #include "outputs/option.h"
 #include "outputs/query_private.h"
@@ -53,6 +54,9 @@ struct query {
 	bool			 sorted, backwards;
 	enum flow_filter_sort	 sort;
 	struct sorter		*sorter;	/* NULL: as they come */
+	const char		*one;		/* container: its page */
+	struct reader		*reader;
+	struct container_sums	*sums;
 	struct query_table	*table;
 	size_t			 rows;
 };
@@ -107,8 +111,12 @@ query_env_init(struct query_env *env, const char *store)
 static void
 help(const struct subject *s, FILE *out)
 {
-	fprintf(out, "usage: tallyman %s [OPTION...]\n\n%s\n"
-	    "Newest last.\n\n", s->name, s->shows);
+	bool one = s->table == READER_CONTAINERS;
+
+	fprintf(out, "usage: tallyman %s [OPTION...]%s\n\n%s\n"
+	    "Newest last.%s\n\n", s->name, one ? " [NAME]" : "", s->shows,
+	    one ? " With the name or the beginning of an id: one container "
+	    "on a page.\nBytes are those of the flows that are stored." : "");
 	fprintf(out,
 	    "  --since T        from then on: 10s, 5m, 2h, 3d before now, or\n"
 	    "                   2026-06-01T09:14:07Z\n"
@@ -140,7 +148,8 @@ help(const struct subject *s, FILE *out)
 	    "  --state-dir DIR  where the store is\n"
 	    "  -h, --help       this text\n\n"
 	    "exit: 0 shown, 1 the store cannot be read through, 3 there is "
-	    "no store or no\nright to read it, 64 wrong usage\n", TTY_LIMIT);
+	    "no store or no\nright to read it, %s64 wrong usage\n", TTY_LIMIT,
+	    one ? "4 no such container, " : "");
 }
 
 int
@@ -306,7 +315,7 @@ read_options(struct query *q, int argc, char **argv)
 
 	optind = 0;	/* GNU: start afresh */
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+:C:n:fh", long_options,
+	while ((opt = getopt_long(argc, argv, ":C:n:fh", long_options,
 	    NULL)) != -1) {
 		if (opt == 'h') {
 			help(q->subject, q->env->out);
@@ -320,8 +329,13 @@ read_options(struct query *q, int argc, char **argv)
 		if ((code = read_option(q, opt, optarg)) != 0)
 			return code;
 	}
+	if (optind < argc && q->subject->table == READER_CONTAINERS &&
+	    argv[optind][0] != '\0')
+		q->one = argv[optind++];
 	if (optind < argc)
 		return usage(q, "what is this: ", argv[optind]);
+	if (q->one != NULL && q->follow)
+		return usage(q, "one container cannot be followed: ", q->one);
 	if (q->follow && q->sorted)
 		return usage(q, "what is still to come cannot be sorted: "
 		    "--sort and --follow exclude each other", "");
@@ -392,6 +406,33 @@ show_row(void *ctx, const struct reader_row *row)
 	return ferror(q->env->out) ? -EIO : 0;
 }
 
+/* A container and what its flows and alerts add up to by now. */
+static int
+show_container(void *ctx, const struct reader_row *row)
+{
+	struct query *q = ctx;
+	struct reader_row more = { .seq = row->seq };
+	struct json_doc *doc;
+	struct buf text;
+	int err;
+
+	if (q->sums == NULL &&
+	    (q->sums = container_sums_new(q->reader)) == NULL)
+		return -errno;
+	doc = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
+	if (doc == NULL)
+		return show_row(q, row);
+	buf_init(&text, 8 << 20);
+	container_sums_write(container_sums_get(q->sums, json_str(json_get(
+	    json_root(doc), "container.id"), NULL)), json_root(doc), &text);
+	json_doc_free(doc);
+	more.text = buf_text(&text);
+	more.len = text.len;
+	err = buf_ok(&text) ? show_row(q, &more) : -ENOMEM;
+	buf_fini(&text);
+	return err;
+}
+
 /* A flow: does it fit, and where does it stand? */
 static int
 pick_row(void *ctx, const struct reader_row *row)
@@ -412,6 +453,22 @@ pick_row(void *ctx, const struct reader_row *row)
 	    sorter_add(q->sorter, key, row);
 }
 
+static int
+each(struct query *q, int64_t *last)
+{
+	reader_row_fn fn = show_row;
+	int err;
+
+	if (q->sorter != NULL || flow_filter_is_set(&q->flows))
+		fn = pick_row;
+	else if (q->subject->table == READER_CONTAINERS)
+		fn = show_container;
+	err = reader_each(q->reader, &q->filter, fn, q, last);
+	container_sums_free(q->sums);
+	q->sums = NULL;
+	return err;
+}
+
 static void
 flush(struct query *q)
 {
@@ -421,7 +478,7 @@ flush(struct query *q)
 }
 
 static int
-follow(struct query *q, struct reader *r, int64_t last)
+follow(struct query *q, int64_t last)
 {
 	struct timespec nap = { .tv_nsec = POLL_MS * 1000000L };
 	unsigned polls = 0;
@@ -430,12 +487,10 @@ follow(struct query *q, struct reader *r, int64_t last)
 	q->filter.limit = 0;
 	while (q->env->polls == 0 || polls++ < q->env->polls) {
 		nanosleep(&nap, NULL);
-		if (!reader_changed(r))
+		if (!reader_changed(q->reader))
 			continue;
 		q->filter.after = last;
-		err = reader_each(r, &q->filter,
-		    flow_filter_is_set(&q->flows) ? pick_row : show_row, q,
-		    &last);
+		err = each(q, &last);
 		if (err != 0 && err != -EBUSY)
 			return err;
 		flush(q);
@@ -445,14 +500,14 @@ follow(struct query *q, struct reader *r, int64_t last)
 
 /* What fits, in the order asked for: the limit counts only afterwards. */
 static int
-show_picked(struct query *q, struct reader *r, size_t limit, int64_t *last)
+show_picked(struct query *q, size_t limit, int64_t *last)
 {
 	int err;
 
 	if ((q->sorter = sorter_new(limit)) == NULL)
 		return -errno;
 	q->filter.limit = 0;
-	err = reader_each(r, &q->filter, pick_row, q, last);
+	err = each(q, last);
 	if (err == 0)
 		err = sorter_each(q->sorter, q->backwards, show_row, q);
 	sorter_free(q->sorter);
@@ -474,26 +529,22 @@ static int
 show(struct query *q)
 {
 	const struct query_env *env = q->env;
-	struct reader *r;
 	int64_t last = 0;
 	size_t limit;
 	int err;
 
-	if ((r = reader_open(env->store)) == NULL)
-		return query_fail(env, q->subject->name, -errno);
 	if (env->tty && !q->json && !q->limited && q->filter.since.ns == 0)
 		q->filter.limit = TTY_LIMIT;
 	limit = q->filter.limit;
 	if (q->sorted || flow_filter_is_set(&q->flows))
-		err = show_picked(q, r, limit, &last);
+		err = show_picked(q, limit, &last);
 	else
-		err = reader_each(r, &q->filter, show_row, q, &last);
+		err = each(q, &last);
 	flush(q);
 	if (err == 0)
 		say_limits(q, limit);
 	if (err == 0 && q->follow)
-		err = follow(q, r, last);
-	reader_close(r);
+		err = follow(q, last);
 	return err == 0 ? QUERY_OK : query_fail(env, q->subject->name, err);
 }
 
@@ -515,14 +566,24 @@ query_main(const char *what, int argc, char **argv,
 	q.filter.table = q.subject->table;
 	if ((code = read_options(&q, argc, argv)) != -1)
 		return code;
+	if ((q.reader = reader_open(env->store)) == NULL)
+		return query_fail(env, what, -errno);
+	if (q.one != NULL) {
+		code = query_container_page(q.reader, q.one, q.json, env);
+		reader_close(q.reader);
+		return code;
+	}
 	if (!q.json) {
 		q.table = query_table_new(q.filter.table, env->out,
 		    env->columns);
-		if (q.table == NULL)
+		if (q.table == NULL) {
+			reader_close(q.reader);
 			return query_fail(env, what, -ENOMEM);
+		}
 	}
 	code = show(&q);
 	query_table_free(q.table);
+	reader_close(q.reader);
 	return code;
 }
 

@@ -38,5 +38,9 @@ struct query_container {
  * so), or -errno of a reader. */
 int query_find_container(struct reader *, const char *text,
     struct query_container *out);
+/* `tallyman containers NAME`: one container on one page, or its document with
+ * its sums. Returns the exit code. */
+int query_container_page(struct reader *, const char *name, bool json,
+    const struct query_env *);
 
 #endif

@@ -12,6 +12,7 @@
 #define KEPT		1000	/* rows that decide the widths */
 #define CELLS		12
 #define GAP		2
+#define FOLDS		4	/* lines of a row at most */
 
 /* Appends the cell's text from the document; nothing: "-" is shown. */
 typedef void (*cell_fn)(struct buf *, const struct json *);
@@ -22,7 +23,8 @@ struct column {
 	unsigned	 least;		/* never cut below */
 	unsigned	 hide;		/* when there is no room: the largest
 					 * first, 0 never */
-	enum { LEFT, RIGHT, TIME } kind;
+	enum { LEFT, RIGHT, TIME, FOLD } kind;	/* FOLD: words, on several
+						 * lines where they must */
 };
 
 struct row {
@@ -332,9 +334,9 @@ cell_addresses(struct buf *out, const struct json *doc)
 }
 
 static void
-cell_ports(struct buf *out, const struct json *doc)
+add_list(struct buf *out, const struct json *doc, const char *path)
 {
-	const struct json *all = json_get(doc, "tallyman.docker.ports");
+	const struct json *all = json_get(doc, path);
 	const char *s;
 	size_t i, len;
 
@@ -345,6 +347,45 @@ cell_ports(struct buf *out, const struct json *doc)
 			buf_add_char(out, ' ');
 		(void)termtext_add(out, s, len);
 	}
+}
+
+static void
+cell_ports(struct buf *out, const struct json *doc)
+{
+	add_list(out, doc, "tallyman.docker.ports");
+}
+
+static void
+cell_mounts(struct buf *out, const struct json *doc)
+{
+	add_list(out, doc, "tallyman.docker.mounts");
+}
+
+static void
+cell_in(struct buf *out, const struct json *doc)
+{
+	doctext_add_bytes(out, json_int(json_get(doc,
+	    "container.network.ingress.bytes")));
+}
+
+static void
+cell_out(struct buf *out, const struct json *doc)
+{
+	doctext_add_bytes(out, json_int(json_get(doc,
+	    "container.network.egress.bytes")));
+}
+
+static void
+cell_alert(struct buf *out, const struct json *doc)
+{
+	struct wall when;
+
+	if (!doctext_wall(doc, "tallyman.container.last_alert.@timestamp",
+	    &when))
+		return;
+	doctext_add_time(out, when);
+	buf_add_char(out, ' ');
+	(void)doctext_add(out, doc, "tallyman.container.last_alert.rule");
 }
 
 static void
@@ -392,12 +433,17 @@ static const struct column flow_columns[] = {
 };
 static const struct column container_columns[] = {
 	{ "NAME", cell_container, 10, 0, LEFT },
-	{ "ID", cell_container_id, 12, 0, LEFT },
+	{ "ID", cell_container_id, 12, 4, LEFT },
 	{ "IMAGE", cell_image, 10, 0, LEFT },
 	{ "STATE", cell_state, 7, 0, LEFT },
-	{ "SINCE", cell_since, 14, 1, TIME },
-	{ "ADDRESSES", cell_addresses, 10, 0, LEFT },
-	{ "PORTS", cell_ports, 8, 2, LEFT },
+	{ "SINCE", cell_since, 14, 6, TIME },
+	{ "ADDRESSES", cell_addresses, 12, 0, FOLD },
+	{ "PORTS", cell_ports, 12, 3, FOLD },
+	{ "PRIVILEGES", doctext_add_privileges, 10, 1, FOLD },
+	{ "MOUNTS", cell_mounts, 12, 5, FOLD },
+	{ "IN", cell_in, 10, 0, RIGHT },
+	{ "OUT", cell_out, 10, 0, RIGHT },
+	{ "LAST ALERT", cell_alert, 14, 2, FOLD },
 };
 /* Filled from the row, not from a document. */
 static const struct column dead_columns[] = {
@@ -576,33 +622,90 @@ measure(struct query_table *t)
 		shrink(t);
 }
 
+/* The words of *text that fit, at least one; *text moves on behind them. The
+ * last line of a cell says when something is left. */
 static void
-print_row(struct query_table *t, const char *const cells[])
+take_words(struct buf *out, const char **text, size_t width, bool last)
+{
+	const char *p = *text;
+	size_t len, words = 0, used = 0;
+	struct buf line;
+
+	buf_init(&line, 0);
+	while (*p != '\0') {
+		len = strcspn(p, " ");
+		if (words > 0 && used + 1 + len > width && !last)
+			break;
+		if (words++ > 0)
+			buf_add_char(&line, ' ');
+		buf_add(&line, p, len);
+		used = termtext_width(buf_text(&line));
+		p += len;
+		p += strspn(p, " ");
+	}
+	termtext_fit(out, buf_text(&line), width, true);
+	buf_fini(&line);
+	*text = p;
+}
+
+static void
+add_cell(struct query_table *t, struct buf *line, size_t c, const char *cell)
+{
+	size_t w = termtext_width(cell), width = t->widths[c];
+	bool last = c + 1 == t->n_columns;
+
+	if (t->columns[c].kind == RIGHT)
+		for (; w < width; w++)
+			buf_add_char(line, ' ');
+	if (t->width == 0 && (last || w > width))
+		buf_add_str(line, cell);
+	else
+		termtext_fit(line, cell, width, !last &&
+		    t->columns[c].kind != RIGHT);
+}
+
+/* One line of the row. rest[c]: what is still to come of a cell that folds.
+ * Returns whether something is. */
+static bool
+print_line(struct query_table *t, const char *const cells[],
+    const char *rest[], size_t n)
 {
 	struct buf line;
-	size_t c, w, width;
-	bool last;
+	bool more = false;
+	size_t c;
 
 	buf_init(&line, 0);
 	for (c = 0; c < t->n_columns; c++) {
-		last = c + 1 == t->n_columns;
-		if ((width = t->widths[c]) == 0)
+		if (t->widths[c] == 0)
 			continue;
 		if (line.len > 0)
 			buf_printf(&line, "%*s", GAP, "");
-		w = termtext_width(cells[c]);
-		if (t->columns[c].kind == RIGHT)
-			for (; w < width; w++)
-				buf_add_char(&line, ' ');
-		if (t->width == 0 && (last || w > width))
-			buf_add_str(&line, cells[c]);
-		else
-			termtext_fit(&line, cells[c], width, !last &&
-			    t->columns[c].kind != RIGHT);
+		if (rest[c] != NULL) {
+			take_words(&line, &rest[c], t->widths[c],
+			    n + 1 == FOLDS);
+			more |= *rest[c] != '\0';
+		} else
+			add_cell(t, &line, c, n == 0 ? cells[c] : "");
 	}
+	while (line.len > 0 && line.data[line.len - 1] == ' ')
+		line.data[--line.len] = '\0';
 	buf_add_char(&line, '\n');
 	fputs(buf_text(&line), t->out);
 	buf_fini(&line);
+	return more;
+}
+
+static void
+print_row(struct query_table *t, const char *const cells[])
+{
+	const char *rest[CELLS] = { NULL };
+	size_t c, n = 0;
+
+	for (c = 0; c < t->n_columns && t->width > 0; c++)
+		if (t->columns[c].kind == FOLD)
+			rest[c] = cells[c];
+	while (print_line(t, cells, rest, n))
+		n++;
 }
 
 void

@@ -66,8 +66,10 @@ for c in $commands; do
 	    ".*tallyman $c --help.*"
 	is "$c with an unknown option: no output" "$out" ""
 done
-for c in run check doctor status events alerts flows containers; do
-	run 64 "$c with an argument too many" "$c" frobnicate
+for c in run check doctor status events alerts flows "containers a" "tree a" \
+    "explain a"; do
+	# shellcheck disable=SC2086 # the argument is a word of its own
+	run 64 "$c with an argument too many" $c frobnicate
 	says "$c with an argument too many: named" "$err" ".*frobnicate.*"
 done
 

@@ -3,6 +3,7 @@ unit_tests += %D%/test_bulk
 unit_tests += %D%/test_elasticsearch
 %C%_test_elasticsearch_SOURCES = %D%/test_elasticsearch.c \
 	%D%/mock.c %D%/mock.h
+unit_tests += %D%/test_containers
 unit_tests += %D%/test_explain
 unit_tests += %D%/test_query
 unit_tests += %D%/test_store
