@@ -22,8 +22,9 @@ fuzz_targets += %D%/fuzz_conf
 fuzz_targets += %D%/fuzz_json
 %C%_fuzz_json_LDADD = $(FUZZ_LIBS)
 
-fuzz_targets += %D%/fuzz_decode %D%/fuzz_stream
+fuzz_targets += %D%/fuzz_decode %D%/fuzz_path %D%/fuzz_stream
 %C%_fuzz_decode_LDADD = $(FUZZ_LIBS)
+%C%_fuzz_path_LDADD = $(FUZZ_LIBS)
 %C%_fuzz_stream_LDADD = $(FUZZ_LIBS)
 
 fuzz_targets += %D%/fuzz_sigma
