@@ -47,6 +47,7 @@ tm_conf=
 agent_netns=
 audit_saved=
 host_shares=
+host_locked=
 TH_NAME=
 
 # wait_for SECONDS COMMAND...
@@ -131,9 +132,11 @@ host_need() {
 	need "$@"
 }
 
+# Takes the lock, so that another test's agent is not taken for the owner.
 host_need_audit() {
 	need auditctl
 	auditctl -s >/dev/null 2>&1 || skip_all "kernel audit is not usable"
+	host_take_lock
 	[[ $(auditctl -s | awk '$1 == "pid" { print $2 }') == 0 ]] ||
 		skip_all "another daemon owns kernel audit"
 	[[ $(auditctl -s | awk '$1 == "enabled" { print $2 }') != 2 ]] ||
@@ -150,6 +153,8 @@ host_need_agent() {
 # Whoever waits holds the turn, so that an exclusive test is not kept waiting
 # by an endless row of sharing ones.
 host_take_lock() {
+	[[ -z $host_locked ]] || return 0
+	host_locked=yes
 	mkdir -p "$(dirname "$host_lock")"
 	exec 8>"$host_lock.turn" 9>"$host_lock"
 	flock 8
