@@ -17,3 +17,5 @@ host_tests += %D%/33-hard.sh
 host_tests += %D%/33-relays.sh
 host_tests += %D%/26-flow-container.sh
 host_tests += %D%/34-loss.sh
+host_tests += %D%/21-scenarios.sh
+EXTRA_DIST += tests/support/prober.c tests/support/scenarios.sh

@@ -5,13 +5,16 @@
 # test whose agents leave audit alone says host_shares=1 before host_begin and
 # runs beside its like)
 #	host_need TOOL...        skip the test when a tool or right is missing
-#	host_begin IMAGE...      lock, keep the audit state, bring a host up
+#	host_begin IMAGE...      lock, keep the audit state, bring a host up,
+#	                         its dockerd with what the array host_flags has
 #	on_host COMMAND...       in the host's network namespace
 #	on_outside COMMAND...    in the outside's
 #	on_host_bg, on_outside_bg COMMAND...   in the background, pid in $!
 #	docker ARGUMENT...       against the test host's daemon
 #	at_terminal COMMAND...   with a terminal at which nobody types
 #	host_end                 take all of it away (also done at exit)
+#	host_release             the same and the lock, but tm can read what the
+#	                         agent stored: for long looks at it
 #
 # The agent under test, in the host's network namespace or in $agent_netns
 #	agent_config [YAML]      writes $agent_conf, with more sections if given
@@ -48,6 +51,7 @@ agent_netns=
 audit_saved=
 host_shares=
 host_locked=
+host_flags=()
 TH_NAME=
 
 # wait_for SECONDS COMMAND...
@@ -167,10 +171,13 @@ host_take_lock() {
 }
 
 host_begin() {
-	local image args=()
+	local image flag args=()
 
 	for image; do
 		args+=(--image "$image")
+	done
+	for flag in "${host_flags[@]}"; do
+		args+=(--daemon-flag "$flag")
 	done
 	tmpdir
 	# The unprivileged half of the agent has to get through.
@@ -239,6 +246,21 @@ host_end() {
 	fi
 	audit_give_back >/dev/null 2>&1
 	audit_saved=
+}
+
+# After agent_stop.
+host_release() {
+	local kept=$tmp/kept
+
+	mkdir -p "$kept"
+	cp -a "$agent_dir/state" "$kept/state"
+	cp "$agent_dir/log" "$kept/log"
+	sed "s|^  path: .*tallyman\.db$|  path: $kept/state/tallyman.db|" \
+	    "$agent_conf" >"$kept/tallyman.yaml"
+	host_end
+	agent_dir=$kept
+	agent_conf=$kept/tallyman.yaml
+	flock --unlock 9
 }
 
 # Called by tap.sh when the script ends, however it ends.
@@ -341,10 +363,11 @@ agent_kill() {
 }
 
 tm() {
-	local command=$1
+	local command=$1 in=()
 
 	shift
-	nsenter --net="$TH_HOST_NETNS" "$tallyman" "$command" \
+	[[ -z $TH_NAME ]] || in=(nsenter --net="$TH_HOST_NETNS")
+	"${in[@]}" "$tallyman" "$command" \
 	    -c "${tm_conf:-$agent_conf}" --state-dir "$agent_dir/state" \
 	    "$@" 9>&-
 }
