@@ -48,8 +48,9 @@ digit(char c)
 	return -1;
 }
 
-bool
-identity_find_id(const char *text, size_t len, uint8_t id[static 32])
+/* Where the first id begins, or NULL. */
+static const char *
+find_id(const char *text, size_t len, uint8_t id[static 32])
 {
 	size_t i, run = 0, k;
 
@@ -64,11 +65,17 @@ identity_find_id(const char *text, size_t len, uint8_t id[static 32])
 			for (k = 0; k < 32; k++)
 				id[k] = (uint8_t)(digit(s[2 * k]) << 4 |
 				    digit(s[2 * k + 1]));
-			return true;
+			return s;
 		}
 		run = 0;
 	}
-	return false;
+	return NULL;
+}
+
+bool
+identity_find_id(const char *text, size_t len, uint8_t id[static 32])
+{
+	return find_id(text, len, id) != NULL;
 }
 
 static bool
@@ -235,6 +242,19 @@ identity_is_stage(const struct identity_exec *x)
 	return is_host_rootfs(x->cwd);
 }
 
+/* podman and CRI-O put conmon, which watches a container from the host, into
+ * libpod-conmon-ID.scope and crio-conmon-ID.scope. */
+static bool
+names_container(const char *path, size_t len, uint8_t id[static 32])
+{
+	static const char watcher[] = "conmon-";
+	const size_t n = sizeof(watcher) - 1;
+	const char *at = find_id(path, len, id);
+
+	return at != NULL && !((size_t)(at - path) >= n &&
+	    memcmp(at - n, watcher, n) == 0);
+}
+
 /* One line: "ID:CONTROLLERS:PATH". */
 static bool
 read_line(const char *line, size_t len, uint8_t id[static 32], bool *found)
@@ -250,7 +270,7 @@ read_line(const char *line, size_t len, uint8_t id[static 32], bool *found)
 		return false;
 	second++;
 	rest = (size_t)(line + len - second);
-	*found = identity_find_id(second, rest, id);
+	*found = names_container(second, rest, id);
 	return rest > 0 && second[0] == '/';
 }
 

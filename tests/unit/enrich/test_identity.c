@@ -130,6 +130,24 @@ reads_cgroups(void **state)
 		    ".scope\n", 1 },
 		{ "4:memory:/docker/" ID "/docker/" OTHER "\n", 1 },
 		{ "9:cpu:/\n0::/docker/" ID "\n", 1 },
+		/* Version 2 only: Docker with cgroupfs, rootless, systemd in a
+		 * container, read from inside of a cgroup namespace. */
+		{ "0::/docker/" ID "\n", 1 },
+		{ "0::/user.slice/user-1000.slice/user@1000.service/"
+		    "user.slice/docker-" ID ".scope\n", 1 },
+		{ "0::/system.slice/docker-" ID ".scope/init.scope\n", 1 },
+		{ "0::/../docker-" ID ".scope\n", 1 },
+		{ "0::/machine.slice/libpod-" ID ".scope/container\n", 1 },
+		{ "0::/libpod_parent/libpod-" ID "\n", 1 },
+		/* userns-remap changes nothing here; the systemd driver of
+		 * version 1 does. */
+		{ "12:pids:/system.slice/docker-" ID ".scope\n"
+		    "1:name=systemd:/system.slice/docker-" ID ".scope\n", 1 },
+		/* On the host's side. */
+		{ "0::/machine.slice/libpod-conmon-" ID ".scope\n", 0 },
+		{ "0::/machine.slice/crio-conmon-" ID ".scope\n", 0 },
+		/* ctr's names are no ids. */
+		{ "0::/default/box\n", 0 },
 		{ "9:name=systemd:/\n0::/\n", 0 },
 		{ "0::/system.slice/ssh.service\n", 0 },
 		/* Too long, too short: no id. */
