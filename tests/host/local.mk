@@ -19,3 +19,4 @@ host_tests += %D%/26-flow-container.sh
 host_tests += %D%/34-loss.sh
 host_tests += %D%/21-scenarios.sh
 EXTRA_DIST += tests/support/prober.c tests/support/scenarios.sh
+host_tests += %D%/22-restarts.sh
