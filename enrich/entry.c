@@ -31,6 +31,7 @@ struct deed {
 	const char		*action;
 	const struct container	*box;		/* or NULL */
 	const char		*command;	/* of an exec, or "" */
+	const char		*exec_id;	/* of its start, or "" */
 	int64_t			 at;		/* wall */
 };
 
@@ -196,11 +197,35 @@ is_service(const struct facts *f, const char *arg, size_t len)
 	return false;
 }
 
-/* The container is named in the arguments: "web", "web:/etc", or the
- * beginning of its id. */
+/* Its name, or the beginning of its id. */
+static bool
+is_container(const struct container *box, const char *word, size_t len)
+{
+	return (len > 0 && strlen(box->facts->name) == len &&
+	    memcmp(box->facts->name, word, len) == 0) ||
+	    (len >= 2 && len <= 64 && memcmp(box->id, word, len) == 0);
+}
+
+/* The part of a request's path after this one: "box" of
+ * "http://docker/v1.40/containers/box/exec". NULL: there is none. */
+static const char *
+after_in_path(const char *arg, const char *part, size_t *len)
+{
+	const char *at = strstr(arg, part);
+
+	if (at == NULL)
+		return NULL;
+	at += strlen(part);
+	*len = strcspn(at, "/?");
+	return at;
+}
+
+/* The container is named in the arguments: "web", "web:/etc", the beginning
+ * of its id, or a request's path. */
 static bool
 names_container(const struct client *c, const struct container *box)
 {
+	const char *part;
 	size_t i, len;
 
 	if (c->program == NULL || box == NULL)
@@ -209,14 +234,28 @@ names_container(const struct client *c, const struct container *box)
 		const char *arg = program_arg(c->program, i);
 
 		len = strcspn(arg, ":");
-		if (len == 0)
-			continue;
-		if (strlen(box->facts->name) == len &&
-		    memcmp(box->facts->name, arg, len) == 0)
+		if (is_container(box, arg, len) ||
+		    (len > 0 && is_service(box->facts, arg, len)))
 			return true;
-		if (len >= 2 && len <= 64 && memcmp(box->id, arg, len) == 0)
+		part = after_in_path(arg, "/containers/", &len);
+		if (part != NULL && is_container(box, part, len))
 			return true;
-		if (is_service(box->facts, arg, len))
+	}
+	return false;
+}
+
+/* "http://docker/exec/ID/start" */
+static bool
+names_exec(const struct client *c, const char *id)
+{
+	const char *part;
+	size_t i, len;
+
+	for (i = 1; c->program != NULL && i < program_n_args(c->program); i++) {
+		part = after_in_path(program_arg(c->program, i), "/exec/",
+		    &len);
+		if (part != NULL && len == strlen(id) &&
+		    memcmp(part, id, len) == 0)
 			return true;
 	}
 	return false;
@@ -308,6 +347,7 @@ fits(const struct entry_table *t, const struct client *c,
 {
 	return c->when_ns <= d->at + AFTER_NS &&
 	    c->when_ns >= d->at - ENTRY_WINDOW_NS && may_ask(c, d) &&
+	    (*d->exec_id == '\0' || names_exec(c, d->exec_id)) &&
 	    lived(t, c, d->at);
 }
 
@@ -334,7 +374,7 @@ find_clients(const struct entry_table *t, const struct deed *d)
 			continue;
 		if (n_seen < sizeof(seen) / sizeof(seen[0]))
 			seen[n_seen++] = c->process.seq;
-		named = names_container(c, d->box);
+		named = names_container(c, d->box) || *d->exec_id != '\0';
 		s.n++;
 		s.n_named += named;
 		if (s.best == NULL || (named && !best_named)) {
@@ -378,6 +418,7 @@ look(struct entry_table *t, struct process_entry *e, int64_t at)
 		.action = e->kind == PROCESS_EXEC ? "exec" : "start",
 		.box = container_find_binary(t->env.containers, e->id),
 		.command = x == NULL ? "" : x->command,
+		.exec_id = "",
 		.at = at,
 	};
 	struct search s = find_clients(t, &d);
@@ -487,6 +528,32 @@ entry_write_known(struct entry_table *t, struct process_entry *e,
 	write_entry(e, ev);
 }
 
+/*
+ * Who starts an exec is who created it, unless somebody names it in a request
+ * of his own. Others of its events are its creator's.
+ */
+static struct search
+find_exec_clients(struct entry_table *t, const struct event *ev,
+    struct deed *d)
+{
+	const char *id = event_str(ev, FIELD_TALLYMAN_DOCKER_EXEC_ID);
+	const struct exec *x = find_exec(t, id);
+	bool starts = strcmp(d->action, "exec_start") == 0;
+	struct search s = { 0 };
+
+	d->action = "exec";
+	if (starts && *id != '\0') {
+		d->exec_id = id;
+		s = find_clients(t, d);
+		d->exec_id = "";
+	}
+	if (s.best != NULL)
+		return s;
+	d->at = x != NULL ? x->created_ns : d->at;
+	d->command = x != NULL ? x->command : "";
+	return find_clients(t, d);
+}
+
 void
 entry_enrich(void *self, struct event *ev, bool *hold)
 {
@@ -494,9 +561,8 @@ entry_enrich(void *self, struct event *ev, bool *hold)
 	const char *id = event_str(ev, FIELD_CONTAINER_ID);
 	struct deed d = {
 		.action = event_str(ev, FIELD_TALLYMAN_DOCKER_ACTION),
-		.command = "", .at = event_time(ev).ns };
-	const struct exec *x;
-	struct search s;
+		.command = "", .exec_id = "", .at = event_time(ev).ns };
+	struct search s = { 0 };
 
 	if (event_dataset(ev) != EVENT_DOCKER || *id == '\0' ||
 	    strcmp(d.action, "exec_die") == 0 ||
@@ -504,13 +570,10 @@ entry_enrich(void *self, struct event *ev, bool *hold)
 	    strcmp(d.action, "health_status") == 0)
 		return;
 	d.box = container_find(t->env.containers, id, strlen(id));
-	if (strncmp(d.action, "exec_", 5) == 0) {
-		x = find_exec(t, event_str(ev, FIELD_TALLYMAN_DOCKER_EXEC_ID));
-		d.action = "exec";
-		d.at = x != NULL ? x->created_ns : d.at;
-		d.command = x != NULL ? x->command : "";
-	}
-	s = find_clients(t, &d);
+	if (strncmp(d.action, "exec_", 5) == 0)
+		s = find_exec_clients(t, ev, &d);
+	else
+		s = find_clients(t, &d);
 	if (s.best == NULL) {
 		/* Audit may be a little behind Docker. */
 		*hold = mono_wall(t->env.clock).ns - event_time(ev).ns <

@@ -238,6 +238,44 @@ raw_api(void **state)
 	bench_free(b);
 }
 
+static void
+request(struct bench *b, int64_t ns, uint32_t shell, uint32_t pid,
+    int64_t auid, const char *url)
+{
+	bench_fork(b, ns, shell, pid);
+	bench_execd(b, ns + MS, pid);
+	bench_submit(b, bench_exec(ns + MS, pid, shell, "/usr/bin/curl", "/",
+	    (const char *const[]){ "curl", "--unix-socket",
+	    "/var/run/docker.sock", url, NULL }));
+	bench_submit(b, bench_client(ns + 10 * MS, pid, shell, auid, 3,
+	    "pts4"));
+}
+
+/* Requests say in their paths what they are about: the exec's creator, who
+ * starts it, and somebody with another container at the same time. */
+static void
+raw_paths(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	request(b, 0, 510, 700, 1001,
+	    "http://d/v1.40/containers/some-nginx/exec");
+	request(b, 5 * MS, 500, 710, 1000,
+	    "http://d/containers/" BENCH_ID_B "/archive?path=/etc");
+	told(b, "exec_create: sh", BENCH_ID_A, BENCH_EXEC, 30 * MS);
+	assert_by(bench_last(b), 700, "bob", "pts4", "high");
+	request(b, 40 * MS, 500, 720, 1000, "http://d/exec/" BENCH_EXEC
+	    "/start");
+	told(b, "exec_start: sh", BENCH_ID_A, BENCH_EXEC, 60 * MS);
+	assert_by(bench_last(b), 720, "alice", "pts4", "high");
+	ev = bench_docker_exec(b, 70 * MS, 400, 20000, BENCH_ID_A, BENCH_EXEC,
+	    sh);
+	assert_by(ev, 700, "bob", "pts4", "high");
+	bench_free(b);
+}
+
 /* A CLI that has ended, and one whose command is another, did not ask for
  * what a program without arguments asks for a moment later. */
 static void
@@ -337,6 +375,7 @@ main(void)
 		cmocka_unit_test(two_people_one_container),
 		cmocka_unit_test(nobody_known),
 		cmocka_unit_test(raw_api),
+		cmocka_unit_test(raw_paths),
 		cmocka_unit_test(api_after_the_cli),
 		cmocka_unit_test(docker_is_late),
 		cmocka_unit_test(copies_and_runs),
