@@ -33,6 +33,7 @@
 #define SCAN_PAUSE	(4u << 20)
 #define REQUESTS_A_TURN	64
 #define STOP_SECONDS	15
+#define YIELD		(30 * MONO_S)	/* for whoever wants audit */
 
 struct broker {
 	const struct settings	*settings;
@@ -50,6 +51,7 @@ struct broker {
 	bool			 ready, stopping, ended;
 	int			 status;	/* of the engine, as waitpid gave it */
 	struct mono		 kill_at;	/* stopping: patience ends */
+	struct mono		 yielded_until;	/* audit's place stays free */
 	uint8_t			 proc[PROCFS_BYTES];
 };
 
@@ -121,6 +123,40 @@ open_audit(struct broker *b, const struct wire_request *req)
 		    -errno;
 	buf_init(&text, 0);
 	explain(&report, &text);
+	reply_text(b, req, rc, buf_text(&text), fd);
+	buf_fini(&text);
+}
+
+/*
+ * Who asks the kernel for the audit daemon's place while we have it is refused
+ * once. Then it is free for a while, and taken again when nobody wants it. The
+ * engine asks at every turn; this decides.
+ */
+static void
+yield_audit(struct broker *b, const struct wire_request *req)
+{
+	struct mono now = mono_now(&(struct mono_clock){ 0 });
+	struct audit_control_status st;
+	struct audit_report report;
+	struct buf text;
+	int fd = -1, rc = b->audit == NULL ? -ENOENT :
+	    audit_control_status(b->audit, &st);
+
+	if (rc == 0 && st.owner_pid == 0 && now.ns < b->yielded_until.ns)
+		rc = -EALREADY;
+	if (rc == 0)
+		rc = audit_control_switch(b->audit, &report, &fd);
+	if (rc != 0) {
+		reply_text(b, req, rc, "", -1);
+		return;
+	}
+	if (report.mode == AUDIT_MODE_MULTICAST)
+		b->yielded_until.ns = now.ns + YIELD;
+	buf_init(&text, 0);
+	explain(&report, &text);
+	if (report.mode == AUDIT_MODE_MULTICAST && report.owner_pid == 0)
+		buf_add_str(&text, "\nanother program wants to be the audit "
+		    "daemon: the agent listens beside it");
 	reply_text(b, req, rc, buf_text(&text), fd);
 	buf_fini(&text);
 }
@@ -298,6 +334,7 @@ static void (*const verbs[WIRE_VERBS])(struct broker *,
 	[WIRE_CONNTRACK_DUMP] = dump_conntrack,
 	[WIRE_AUDIT_STATUS] = audit_status,
 	[WIRE_AUDIT_RULES] = audit_rules,
+	[WIRE_AUDIT_YIELD] = yield_audit,
 	[WIRE_PROC] = read_proc,
 	[WIRE_PROC_SCAN] = start_scan,
 	[WIRE_DOCKER_LIST] = ask_docker,

@@ -215,6 +215,14 @@ on_rules_gone(void *ctx)
 }
 
 static void
+on_audit_wanted(void *ctx)
+{
+	struct engine *e = ctx;
+
+	ask_verb(e->ask, WIRE_AUDIT_YIELD);
+}
+
+static void
 on_link(void *ctx, const struct stream_link *link, bool hairpin)
 {
 	struct engine *e = ctx;
@@ -274,6 +282,27 @@ on_audit_status(struct engine *e, const struct wire_answer *a,
 		return;
 	memcpy(&st, bytes, sizeof(st));
 	audit_lost_set(e->works.collectors[COLLECTORS_AUDIT], st.lost);
+	/* Multicast, and whoever was the audit daemon is gone. */
+	if (st.owner_pid == 0)
+		ask_verb(e->ask, WIRE_AUDIT_YIELD);
+}
+
+/* The other way of records: what the first one still holds comes before. */
+static void
+on_audit_yield(struct engine *e, const struct wire_answer *a,
+    const char *text, int fd)
+{
+	if (a->status == -EALREADY || (a->status == 0 && fd == -1))
+		return;
+	if (a->status != 0) {
+		log_warnx("audit stays as it is: %s", strerror(-a->status));
+		return;
+	}
+	hear(e, COLLECTORS_AUDIT, DRAIN_LAST);
+	loop_fd_remove(e->ears[COLLECTORS_AUDIT].watch);
+	e->ears[COLLECTORS_AUDIT].watch = NULL;
+	audit_switch(e->works.collectors[COLLECTORS_AUDIT], fd);
+	listen_to(e, COLLECTORS_AUDIT, fd, text);
 }
 
 static void
@@ -288,6 +317,10 @@ on_answer(void *ctx, const struct wire_answer *a, const char *bytes,
 	    PART_WHY - 1), len > 0 ? bytes : "");
 	if (opens(a->verb, &id)) {
 		on_opened(e, id, a, text, fd);
+		return;
+	}
+	if (a->verb == WIRE_AUDIT_YIELD) {
+		on_audit_yield(e, a, text, fd);
 		return;
 	}
 	if (fd != -1)
@@ -966,6 +999,7 @@ engine_run(struct settings *settings, const struct engine_options *options)
 	settings->audit.n_own_pids = 2;
 	settings->audit.rules_gone = on_rules_gone;
 	settings->audit.rules_gone_ctx = e;
+	settings->audit.wanted = on_audit_wanted;
 	e->since = mono_wall(&e->clock);
 	e->started = e->tried = e->ledger_sent = e->audit_asked =
 	    e->docker_seen = mono_now(&e->clock);

@@ -52,8 +52,9 @@ set_why(struct part *p, const char *why)
 void
 part_there(struct part *p, enum part_id id, const char *how)
 {
-	(void)set_why(p, how);
-	if (p->state != PART_THERE)
+	bool other = set_why(p, how);
+
+	if (p->state != PART_THERE || other)
 		log_info("%s: there%s%s", parts_table[id].name,
 		    p->why[0] == '\0' ? "" : ": ", p->why);
 	p->state = PART_THERE;

@@ -25,6 +25,8 @@ enum wire_verb {
 	WIRE_CONNTRACK_DUMP,	/* no answer: it comes on the descriptor */
 	WIRE_AUDIT_STATUS,	/* answer: text, see broker.c */
 	WIRE_AUDIT_RULES,	/* put our rules back; no answer */
+	WIRE_AUDIT_YIELD,	/* another daemon comes, or was there and is
+				   gone; answer: as WIRE_OPEN_AUDIT */
 	WIRE_PROC,		/* pid; answer: files of /proc/PID */
 	WIRE_PROC_SCAN,		/* answers: one WIRE_PROC each, then this one */
 	WIRE_DOCKER_LIST,	/* answer: JSON of GET /containers/json?all=1 */

@@ -152,6 +152,16 @@ start(void *self, int fd)
 	return 0;
 }
 
+void
+audit_switch(void *self, int fd)
+{
+	struct collector *c = self;
+
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = fd;
+}
+
 /* Records that waited in the kernel from before our time do not tell where
  * the sequence starts. */
 static bool
@@ -176,6 +186,8 @@ note_replace(struct collector *c, const struct collector_input *in)
 	struct event *e;
 
 	ledger_add(c->replace, 1);
+	if (c->conf.wanted != NULL)
+		c->conf.wanted(c->conf.rules_gone_ctx);
 	if (!cursor_ok(&cursor))
 		return;
 	ledger_add(&c->events->received, 1);

@@ -32,6 +32,13 @@ extern const struct collector_ops audit_collector;
  */
 void audit_line_feed(void *self, const char *line, size_t len);
 
+/*
+ * Goes on with another descriptor (owned from then on), where the records of
+ * the one before continue: see audit_control_switch. The caller has read that
+ * one to its end; it is closed here.
+ */
+void audit_switch(void *self, int fd);
+
 /* What the kernel said it lost since the agent opened it (a growing number,
  * see audit_control_status). */
 void audit_lost_set(void *self, uint64_t lost);

@@ -36,6 +36,9 @@ struct audit_conf {
 	 * thread); NULL: only the event is made. */
 	void			(*rules_gone)(void *ctx);
 	void			*rules_gone_ctx;
+	/* Called with the same context when another program asked to become
+	 * the audit daemon (unicast only); NULL: only the event is made. */
+	void			(*wanted)(void *ctx);
 };
 
 extern const struct conf_key audit_conf_keys[];

@@ -147,6 +147,12 @@ is_alive(uint32_t pid)
 	return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
+static bool
+is_others(const struct audit_status *s)
+{
+	return s->pid != (uint32_t)getpid() && is_alive(s->pid);
+}
+
 /* Opens the request socket and looks around. 0 or -errno. */
 static int
 look(struct audit_report *report, struct audit_status *status,
@@ -172,7 +178,7 @@ look(struct audit_report *report, struct audit_status *status,
 		report->obstacles |= AUDIT_OBSTACLE_LOCKED;
 	if (status->rate_limit != 0)
 		report->obstacles |= AUDIT_OBSTACLE_RATE;
-	if (status->pid != (uint32_t)getpid() && is_alive(status->pid)) {
+	if (is_others(status)) {
 		report->owner_pid = status->pid;
 		report->obstacles |= AUDIT_OBSTACLE_OWNED;
 	}
@@ -564,15 +570,18 @@ give_back_enabled(struct audit_control *c)
 		    strerror(-error));
 }
 
-/* Each by itself, so that one refusal does not keep the other. */
+/* Each by itself, so that one refusal does not keep the other; a value that
+ * somebody else has set since is his. */
 static void
-give_back_limits(struct audit_control *c)
+give_back_limits(struct audit_control *c, const struct audit_status *now)
 {
 	struct audit_status s = { .mask = AUDIT_STATUS_BACKLOG_LIMIT,
 	    .backlog_limit = c->before.backlog_limit };
 
-	(void)audit_kernel_set(c->fd, &s);
-	if (c->before.feature_bitmap & AUDIT_FEATURE_BITMAP_BACKLOG_WAIT_TIME) {
+	if (now->backlog_limit == AUDIT_CONTROL_BACKLOG)
+		(void)audit_kernel_set(c->fd, &s);
+	if ((c->before.feature_bitmap & AUDIT_FEATURE_BITMAP_BACKLOG_WAIT_TIME)
+	    && now->backlog_wait_time == AUDIT_CONTROL_WAIT) {
 		s = (struct audit_status){
 		    .mask = AUDIT_STATUS_BACKLOG_WAIT_TIME,
 		    .backlog_wait_time = c->before.backlog_wait_time };
@@ -689,6 +698,79 @@ fail:
 	return NULL;
 }
 
+static void
+unregister(struct audit_control *c)
+{
+	struct audit_status s = { .mask = AUDIT_STATUS_PID, .pid = 0 };
+	int error = audit_kernel_set(c->fd, &s);
+
+	if (error != 0)
+		log_warnx("cannot give up the audit daemon's place: %s",
+		    strerror(-error));
+}
+
+/* What stands in the way now, for a report. */
+static int
+look_again(struct audit_control *c, struct audit_report *report)
+{
+	struct audit_status now;
+	struct survey s;
+	int fd = -1, error;
+
+	memset(report, 0, sizeof(*report));
+	report->mode = c->mode;
+	error = look(report, &now, &s, &fd);
+	if (error != 0)
+		return error;
+	report->rules = (unsigned)(s.n_ours - c->self.n_pids);
+	end_survey(&s);
+	close(fd);
+	/* The other process of this agent is no second one. */
+	for (size_t i = 0; i < c->self.n_pids; i++)
+		if (report->second_pid == (uint32_t)c->self.pids[i]) {
+			report->second_pid = 0;
+			report->obstacles &= ~(unsigned)AUDIT_OBSTACLE_SECOND;
+		}
+	return 0;
+}
+
+/* The multicast group is joined before the place is given up: what comes in
+ * between comes twice, which the assembler notices, rather than never. */
+static int
+step_aside(struct audit_control *c, struct audit_report *report)
+{
+	int fd = open_multicast(c, report);
+
+	if (fd < 0)
+		return fd;
+	unregister(c);
+	return fd;
+}
+
+int
+audit_control_switch(struct audit_control *c, struct audit_report *report,
+    int *fd)
+{
+	int error, records;
+
+	if (c->options.conf->mode != AUDIT_MODE_AUTO)
+		return -EALREADY;
+	error = look_again(c, report);
+	if (error != 0)
+		return error;
+	if (c->mode == AUDIT_MODE_UNICAST)
+		records = step_aside(c, report);
+	else
+		records = is_taken(report) ? -EALREADY :
+		    open_unicast(c, report);
+	if (records < 0)
+		return records;
+	if (c->mode == AUDIT_MODE_UNICAST && !c->locked)
+		(void)set_values(c);
+	*fd = records;
+	return 0;
+}
+
 int
 audit_control_status(struct audit_control *c, struct audit_control_status *out)
 {
@@ -698,7 +780,8 @@ audit_control_status(struct audit_control *c, struct audit_control_status *out)
 	if (error != 0)
 		return error;
 	*out = (struct audit_control_status){
-		.enabled = s.enabled, .owner_pid = s.pid,
+		.enabled = s.enabled,
+		.owner_pid = is_alive(s.pid) ? s.pid : 0,
 		.backlog = s.backlog, .backlog_limit = s.backlog_limit,
 		/* 32 bits in the kernel; someone may have set it to 0. */
 		.lost = s.lost >= c->lost_before ? s.lost - c->lost_before :
@@ -739,30 +822,28 @@ audit_control_reinstall(struct audit_control *c, struct audit_report *report)
 void
 audit_control_close(struct audit_control *c)
 {
-	struct audit_status s = { .mask = AUDIT_STATUS_PID, .pid = 0 };
 	struct audit_report scratch = { 0 };
+	struct audit_status now = { 0 };
 	unsigned deleted;
 	int error;
 
 	if (c == NULL)
 		return;
 	if (!c->locked) {
+		(void)audit_kernel_status(c->fd, &now);
 		/* Off first: then removing rules writes no records. */
-		give_back_enabled(c);
+		if (!is_others(&now) || c->before.pid == now.pid)
+			give_back_enabled(c);
 		error = delete_ours(c->fd, &scratch, &deleted);
 		if (error != 0)
 			log_warnx("cannot remove the audit rules: %s",
 			    strerror(-error));
-		give_back_limits(c);
+		give_back_limits(c, &now);
 	} else if (c->locked_by_us)
 		log_notice("the audit rules stay: they are locked until the "
 		    "next boot");
-	if (c->mode == AUDIT_MODE_UNICAST) {
-		error = audit_kernel_set(c->fd, &s);
-		if (error != 0)
-			log_warnx("cannot give up the audit daemon's place: "
-			    "%s", strerror(-error));
-	}
+	if (c->mode == AUDIT_MODE_UNICAST)
+		unregister(c);
 	if (c->state_path != NULL && unlink(c->state_path) != 0 &&
 	    errno != ENOENT)
 		log_warn("cannot remove %s", c->state_path);
@@ -802,7 +883,7 @@ audit_control_explain(const struct audit_report *r, struct buf *out)
 		    "it to let the agent take its place\n", r->owner_pid);
 	if (r->obstacles & AUDIT_OBSTACLE_SECOND)
 		buf_printf(out, "process %u is an agent that uses audit "
-		    "already: a second one listens beside it\n",
+		    "already: a second one hears none; stop one of them\n",
 		    r->second_pid);
 	if (r->obstacles & AUDIT_OBSTACLE_RULES)
 		buf_printf(out, "%u audit rules were refused, the first: %s\n",

@@ -11,7 +11,8 @@
  * when this process says so, or when the last copy of the descriptor is gone.
  *
  * What is changed is given back by audit_control_close: our rules by their
- * key, enabled, backlog limit and wait time, the registration. After a crash
+ * key, enabled, backlog limit and wait time (unless somebody else has changed
+ * them since), the registration. After a crash
  * the next open sweeps the rules, and finds the old values in state_path.
  *
  * Source: kernel/audit.c, linux/audit.h. Needs CAP_AUDIT_CONTROL (multicast
@@ -81,7 +82,7 @@ struct audit_control_options {
 
 struct audit_control_status {
 	uint32_t	enabled;	/* 0, 1, 2 locked */
-	uint32_t	owner_pid;	/* 0 none */
+	uint32_t	owner_pid;	/* 0 none that lives */
 	uint32_t	backlog, backlog_limit;
 	uint64_t	lost;		/* since the open */
 	uint64_t	waited;		/* jiffies that processes were held,
@@ -104,6 +105,15 @@ void audit_control_probe(const struct audit_conf *, struct audit_report *);
 struct audit_control *audit_control_open(const struct audit_control_options *,
     struct audit_report *, int *fd);
 
+/*
+ * Unicast to multicast, because somebody else wants to be the audit daemon;
+ * multicast to unicast, because nobody is. Rules and values stay. 0, then *fd
+ * is the descriptor that brings the records from now on; what is left in the
+ * one before has to be read first. -EALREADY: the place is taken, or the
+ * configuration wants it as it is; -errno. The report as of audit_control_open.
+ */
+int audit_control_switch(struct audit_control *, struct audit_report *,
+    int *fd);
 /* 0 or -errno. */
 int audit_control_status(struct audit_control *, struct audit_control_status *);
 /* Leaves another process out. 0 or -errno. */
