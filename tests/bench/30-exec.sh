@@ -1,8 +1,11 @@
 #!/bin/bash
-# An exec storm in a container: wall time and events lost with nothing, with
-# the agent, and with auditd writing its log (started by hand with a private
-# configuration, the kernel's audit state is given back).
+# An exec storm in a container, one process after the other: wall time, CPU and
+# events lost with nothing, with the agent, with auditd writing its log (its
+# usual two exec rules, then the very rules that the agent installs), and with
+# auditd and laurel on the agent's rules. BENCH_EXECS programs each.
 . "$(dirname "$0")/bench.sh"
+# shellcheck source=tests/support/auditd.sh
+. "$top_srcdir/tests/support/auditd.sh"
 
 execs=${BENCH_EXECS:-20000}
 host_need jq
@@ -11,6 +14,7 @@ host_need_audit
 host_begin base
 agent_config
 docker run -d --name box tallyman-test/base:1 sleep 100000 >/dev/null
+kauditd=$(pgrep -x kauditd)
 
 storm() {
 	docker exec box traffic storm "$execs" /bin/short/true |
@@ -19,87 +23,114 @@ storm() {
 lost() {
 	auditctl -s | awk '$1 == "lost" { print $2 }'
 }
-
-# auditd with the same two rules, as Debian configures it otherwise.
-start_auditd() {
-	mkdir -p "$tmp/auditd/plugins.d"
-	chmod 700 "$tmp/auditd"
-	cat >"$tmp/auditd/auditd.conf" <<-CONF
-		log_file = $tmp/auditd/audit.log
-		log_format = ENRICHED
-		log_group = root
-		write_logs = yes
-		flush = INCREMENTAL_ASYNC
-		freq = 50
-		max_log_file = 512
-		max_log_file_action = IGNORE
-		num_logs = 2
-		space_left = 75
-		space_left_action = IGNORE
-		admin_space_left = 50
-		admin_space_left_action = IGNORE
-		disk_full_action = IGNORE
-		disk_error_action = IGNORE
-		plugin_dir = $tmp/auditd/plugins.d
-		local_events = yes
-	CONF
-	auditd -n -s enable -c "$tmp/auditd" >"$tmp/auditd/out" 2>&1 9>&- &
-	auditd=$!
-	wait_for 10 audit_is_owned_by $auditd || return 1
-	auditctl -b 8192 >/dev/null
-	auditctl -a always,exit -F arch=b64 -S execve -S execveat -k bench
-}
-audit_is_owned_by() {
-	[[ $(auditctl -s | awk '$1 == "pid" { print $2 }') == "$1" ]]
-}
-stop_auditd() {
-	auditctl -d always,exit -F arch=b64 -S execve -S execveat -k bench
-	kill -TERM "$auditd"
-	wait "$auditd"
-}
-auditd=
 test_at_exit() {
-	[[ -z $auditd ]] || kill -KILL "$auditd" 2>/dev/null
+	[[ -z $auditd_pid ]] || kill -KILL "$auditd_pid" 2>/dev/null
 }
-
 heard() {
-	tm events --json | jq -n '[inputs |
-	    select(.process.args[0] == "/bin/short/true")] | length'
+	sqlite3 "$agent_dir/state/tallyman.db" "select count(*) from events
+	    where doc like '%\"/bin/short/true\",%'" 2>/dev/null
 }
 heard_all() {
 	(($(heard) >= execs))
 }
+logged() {
+	grep -c 'type=EXECVE.*a0="/bin/short/true"' "$auditd_log"
+}
+logged_all() {
+	(($(logged) >= execs))
+}
+settled() {
+	local before
+
+	before=$(stat -c %s "$laurel_log")
+	sleep 0.5
+	[[ $(stat -c %s "$laurel_log") == "$before" ]]
+}
+
+# measure NAME PID...: a storm while these run; $settle says when they are
+# done with it.
+settle=true
+measure() {
+	local name=$1 cpu kernel took
+
+	shift
+	cpu=$(cpu_of "$@")
+	kernel=$(cpu_of "$kauditd")
+	took=$(storm)
+	wait_for 30 $settle
+	cpu=$(($(cpu_of "$@") - cpu))
+	kernel=$(($(cpu_of "$kauditd") - kernel))
+	echo "$took" >>"$tmp/$name.times"
+	awk -v c="$cpu" -v k="$kernel" -v n="$execs" -v hz="$(getconf CLK_TCK)" \
+	    'BEGIN { printf("%.1f %.1f\n", c * 1e6 / hz / n, k * 1e6 / hz / n) }' \
+	    >>"$tmp/$name.cpu"
+}
+
+with_agent() {
+	local before
+
+	rm -rf "$agent_dir/state" && mkdir "$agent_dir/state"
+	agent_start || return
+	before=$(lost)
+	audit_rules | grep tallyman_ | grep -v 'tallyman_self\|uring' \
+	    >"$tmp/rules"
+	settle=heard_all
+	# shellcheck disable=SC2046 # a list of pids
+	measure tallyman $(agent_pids)
+	note tallyman "$(heard)" "$(($(lost) - before))" "; $(agent_losses)"
+	agent_stop
+}
+
+# with_auditd NAME COMMAND...: COMMAND gives it rules.
+with_auditd() {
+	local name=$1 before
+
+	shift
+	auditd_start "$([[ $name != laurel ]] || echo laurel)" || return
+	"$@" >/dev/null
+	before=$(lost)
+	settle=logged_all
+	[[ $name != laurel ]] || settle=settled
+	# shellcheck disable=SC2046
+	measure "$name" "$auditd_pid" $(pgrep -P "$auditd_pid")
+	note "$name" "$(logged)" "$(($(lost) - before))" "$(
+	    [[ $name != laurel ]] || printf '; %s of them from laurel' \
+		"$(grep -c '"ARGV":\["/bin/short/true"' "$laurel_log")")"
+	auditd_stop
+	audit_give_back >/dev/null 2>&1
+	rm -rf "$tmp/auditd"
+}
+note() {
+	echo "$2 of $execs events, kernel lost $3$4" >"$tmp/$1.note"
+}
+usual_rules() {
+	auditctl -a always,exit -F arch=b64 -S execve -S execveat -k bench
+	auditctl -a always,exit -F arch=b32 -S execve -S execveat -k bench
+}
 
 storm >/dev/null
 for ((i = 0; i < rounds; i++)); do
-	storm >>"$tmp/nothing"
-	rm -rf "$agent_dir/state" && mkdir "$agent_dir/state"
-	if agent_start; then
-		before=$(lost)
-		storm >>"$tmp/agent"
-		wait_for 20 heard_all
-		note="$(heard) of $execs events, kernel lost"
-		note+=" $(($(lost) - before)); $(agent_losses)"
-		agent_stop
-	fi
-	if command -v auditd >/dev/null && start_auditd; then
-		before=$(lost)
-		storm >>"$tmp/auditd-times"
-		after=$(lost)
-		stop_auditd
-		auditd=
-		n=$(grep -c 'type=EXECVE.*a0="/bin/short/true"' \
-		    "$tmp/auditd/audit.log")
-		auditd_note="$n of $execs events, kernel lost $((after - before))"
-		rm -rf "$tmp/auditd"
-	fi
-	audit_give_back >/dev/null
+	measure nothing
+	with_agent
+	command -v auditd >/dev/null || continue
+	with_auditd auditd usual_rules
+	with_auditd same auditd_rules "$tmp/rules"
+	! command -v laurel >/dev/null ||
+	    with_auditd laurel auditd_rules "$tmp/rules"
 done
-base=$(best low <"$tmp/nothing")
+
+# show NAME TEXT
+show() {
+	[[ -s $tmp/$1.times ]] || return 0
+	row "$2" "$(best low <"$tmp/$1.times")" s "$base" \
+	    "$(sort -n "$tmp/$1.cpu" |
+		awk 'NR == 1 { print $1 " ms CPU a 1,000, kauditd " $2 }')$(
+	    [[ ! -s $tmp/$1.note ]] || printf '; %s' "$(cat "$tmp/$1.note")")"
+}
+base=$(best low <"$tmp/nothing.times")
 printf 'exec storm: %d execs in a container, best of %d\n' "$execs" "$rounds"
-row "nothing" "$base" s "$base"
-[[ ! -s $tmp/agent ]] ||
-    row "tallyman" "$(best low <"$tmp/agent")" s "$base" "$note"
-[[ ! -s $tmp/auditd-times ]] ||
-    row "auditd writing its log" "$(best low <"$tmp/auditd-times")" s \
-	"$base" "$auditd_note"
+show nothing nothing
+show tallyman tallyman
+show auditd "auditd, two exec rules"
+show same "auditd, the agent's rules"
+show laurel "auditd and laurel, agent's rules"
