@@ -20,3 +20,5 @@ host_tests += %D%/34-loss.sh
 host_tests += %D%/21-scenarios.sh
 EXTRA_DIST += tests/support/prober.c tests/support/scenarios.sh
 host_tests += %D%/22-restarts.sh
+host_tests += %D%/16-coexistence.sh
+EXTRA_DIST += tests/support/auditd.sh tests/support/fake_kernel.c
