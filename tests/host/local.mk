@@ -22,3 +22,4 @@ EXTRA_DIST += tests/support/prober.c tests/support/scenarios.sh
 host_tests += %D%/22-restarts.sh
 host_tests += %D%/16-coexistence.sh
 EXTRA_DIST += tests/support/auditd.sh tests/support/fake_kernel.c
+host_tests += %D%/17-audit-loss.sh

@@ -19,7 +19,8 @@
 # The agent under test, in the host's network namespace or in $agent_netns
 #	agent_config [YAML]      writes $agent_conf, with more sections if given
 #	agent_start [ARG...]     returns when it said READY=1; $agent_pid
-#	agent_stop               SIGTERM; returns its exit status
+#	agent_stop               SIGTERM; returns its exit status. Before that the
+#	                         ledger of audit has to add up (a failed point)
 #	agent_kill               SIGKILL to all of it
 #	tm ARGUMENT...           the command line, with the same configuration
 #	                         or that of $tm_conf; tm_bg in the background
@@ -34,6 +35,8 @@
 #	wait_for SECONDS COMMAND...   polls; false when time is up
 #	same FILE FILE                diff, cut after 12 lines
 #	audit_state              rules and settings of the kernel, one a line
+#	audit_adds_up            says what in the agent's ledger of audit does
+#	                         not agree with itself or the kernel
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # TH_* and agent_* are for the tests
 
@@ -52,6 +55,7 @@ audit_saved=
 host_shares=
 host_locked=
 host_flags=()
+audit_lost=
 TH_NAME=
 
 # wait_for SECONDS COMMAND...
@@ -98,6 +102,42 @@ audit_keep() {
 	mkdir -p "$audit_saved"
 	audit_rules >"$audit_saved/rules"
 	audit_settings >"$audit_saved/settings"
+}
+
+audit_counter() {
+	auditctl -s | awk -v k="$1" '$1 == k { print $2 }'
+}
+
+# What the kernel lost since the agent was started is what its status says;
+# every record and event is somewhere; nothing that the kernel wrote is not
+# understood; and without a loss that was told no serial is missing.
+audit_ledger() {
+	local lost=$(($(audit_counter lost) - audit_lost))
+
+	tm status --json 2>/dev/null | jq -r --argjson lost "$lost" '
+	    [.ledger.stages[] | select(.name == "audit.records" or
+		.name == "audit.events")] as $all |
+	    ($all[] | select(.received != .delivered + .pending +
+		([.dropped[]] | add // 0)) | "\(.name) does not balance"),
+	    ($all[] | .dropped | to_entries[] | select(.value > 0 and
+		.key != "late") | "\(.value) \(.key)"),
+	    ($all[] | .outside | select(has("kernel_lost")) |
+		select(.kernel_lost != $lost) |
+		"the kernel lost \($lost), status says \(.kernel_lost)"),
+	    ($all[] | .outside | select(has("serial_gaps")) |
+		select(.serial_gaps > 0 and .kernel_lost == 0 and
+		.socket_overruns == 0) |
+		"\(.serial_gaps) serials are missing, no loss was told")'
+}
+
+audit_is_told() {
+	[[ -z $(audit_ledger) ]]
+}
+
+# The agent asks the kernel for its counter every five seconds.
+audit_adds_up() {
+	[[ -n $audit_lost && -n $agent_pid ]] || return 0
+	wait_for 7 audit_is_told || audit_ledger
 }
 
 audit_setting() {
@@ -299,6 +339,8 @@ agent_config() {
 agent_start() {
 	local notify=$agent_dir/notify waiter
 
+	[[ -n $host_shares ]] || ! command -v auditctl >/dev/null ||
+	    audit_lost=$(audit_counter lost)
 	rm -f "$notify"
 	"$TH_TRAFFIC" notify "$notify" 30 >"$agent_dir/notified" 9>&- &
 	waiter=$!
@@ -333,8 +375,13 @@ agent_pids() {
 }
 
 agent_stop() {
-	local pid=$agent_pid rc=0
+	local pid=$agent_pid rc=0 wrong
 
+	wrong=$(audit_adds_up)
+	if [[ -n $wrong ]]; then
+		fail "the ledger of audit adds up"
+		diag "$wrong"
+	fi
 	kill -TERM "$pid" || return 1
 	if ! wait_for 20 has_ended "$pid"; then
 		diag "the agent did not stop within 20 s of SIGTERM"
