@@ -68,6 +68,7 @@ test  cmd:cpio          cpio              cpio
 lint  cmd:cppcheck      cppcheck          cppcheck
 lint  cmd:shellcheck    shellcheck        ShellCheck
 lint  cmd:mandoc        mandoc            mandoc
+bench cmd:laurel        laurel            -
 bench cmd:softflowd     softflowd         -
 bench cmd:ndpiReader    libndpi-bin       ndpi
 END

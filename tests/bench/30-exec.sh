@@ -2,12 +2,15 @@
 # An exec storm in a container, one process after the other: wall time, CPU and
 # events lost with nothing, with the agent, with auditd writing its log (its
 # usual two exec rules, then the very rules that the agent installs), and with
-# auditd and laurel on the agent's rules. BENCH_EXECS programs each.
+# auditd and laurel on the agent's rules. BENCH_EXECS programs each, in slices;
+# the wall time is that of the best slice times their number, since other work
+# on the machine seldom disturbs all of them.
 . "$(dirname "$0")/bench.sh"
 # shellcheck source=tests/support/auditd.sh
 . "$top_srcdir/tests/support/auditd.sh"
 
 execs=${BENCH_EXECS:-20000}
+slices=10
 host_need jq
 host_need_agent
 host_need_audit
@@ -17,8 +20,14 @@ docker run -d --name box tallyman-test/base:1 sleep 100000 >/dev/null
 kauditd=$(pgrep -x kauditd)
 
 storm() {
-	docker exec box traffic storm "$execs" /bin/short/true |
-	    awk '/^storm/ { print $3 }'
+	local i
+
+	for ((i = 0; i < slices; i++)); do
+		docker exec box traffic storm $((execs / slices)) \
+		    /bin/short/true
+	done | awk -v n="$slices" '
+	    /^storm/ && (min == 0 || $3 < min) { min = $3 }
+	    END { print min * n }'
 }
 lost() {
 	auditctl -s | awk '$1 == "lost" { print $2 }'
