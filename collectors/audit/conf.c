@@ -12,7 +12,8 @@ const struct conf_key audit_conf_keys[] = {
 	  "How records are received. unicast: as the audit daemon of this "
 	  "host, loses nothing. multicast: beside a running auditd, loses "
 	  "records when the agent is slow. auto takes unicast when no daemon "
-	  "is registered; a running one is never replaced." },
+	  "is registered, steps aside when one comes and returns when it is "
+	  "gone; a running one is never replaced." },
 	{ "audit", "rules", CONF_LIST, offsetof(struct audit_conf, rules),
 	  "", 0, 0, NULL,
 	  "Further rules in the syntax of auditctl(8), each starting with -a, "
