@@ -488,6 +488,32 @@ nat_owners(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
 	return count;
 }
 
+static bool
+shows(const struct nat *n, const struct nat_match *m, bool enters)
+{
+	const struct nat_conn *c = nat_conn(n, m->conn);
+
+	if (!c->moved_source && !c->moved_destination)
+		return true;
+	return (m->which == NAT_ORIGINAL) == (enters == (m->direction == 0));
+}
+
+struct nat_match
+nat_shown(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
+    bool enters, struct nat_match found)
+{
+	struct nat_match owners[NAT_OWNERS];
+	size_t count, i;
+
+	if (shows(n, &found, enters))
+		return found;
+	count = nat_owners(n, key, hash, side, owners, NAT_OWNERS);
+	for (i = 0; i < count; i++)
+		if (shows(n, &owners[i], enters))
+			return owners[i];
+	return found;
+}
+
 size_t
 nat_count(const struct nat *n)
 {

@@ -97,6 +97,14 @@ struct nat_match nat_find(struct nat *, const struct key *, uint64_t hash,
 #define NAT_OWNERS	32
 size_t nat_owners(struct nat *, const struct key *, uint64_t hash,
     unsigned side, struct nat_match *, size_t max);
+/*
+ * Of the owners of a contested tuple one that shows it to such a copy: what
+ * comes in is not yet translated, what goes out is. What one connection became
+ * by translation may be what another one dials, at the same time. found: what
+ * nat_find said, kept when it will do or none will.
+ */
+struct nat_match nat_shown(struct nat *, const struct key *, uint64_t hash,
+    unsigned side, bool enters, struct nat_match found);
 
 /* number + 1 as given by the functions above; never NAT_NONE. */
 struct nat_conn *nat_conn(const struct nat *, uint32_t conn);

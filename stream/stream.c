@@ -142,17 +142,26 @@ touch(struct stream *s, struct flow *f, const struct copy *c)
 }
 
 /*
- * Interface and which way it went. A port of a bridge hears packets for
- * others as a matter of course. What a promiscuous bridge overhears goes
- * nowhere: both directions are one point.
+ * A port of a bridge hears packets for others as a matter of course. What a
+ * promiscuous bridge overhears goes nowhere.
+ */
+static bool
+overheard(const struct stream *s, const struct copy *c)
+{
+	return c->seen == STREAM_SEEN_OTHERHOST &&
+	    links_is_bridge(s->t.links, c->ifindex);
+}
+
+/*
+ * Interface and which way it went. Where a packet went nowhere, both
+ * directions are one point.
  */
 static uint32_t
 where_of(const struct stream *s, const struct copy *c, unsigned dir)
 {
 	bool out = (c->seen == STREAM_SEEN_OUTGOING) != (dir == 1);
 
-	if (!out || (c->seen == STREAM_SEEN_OTHERHOST &&
-	    links_is_bridge(s->t.links, c->ifindex)))
+	if (!out || overheard(s, c))
 		return c->ifindex & ~FLOW_POINT_OUT;
 	return c->ifindex | FLOW_POINT_OUT;
 }
@@ -276,6 +285,9 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 		m = nat_find(s->t.nat, &key, p.hash, p.side, syn, c->when);
 	if (m.conn != NAT_NONE && m.contested && d->proto == IPPROTO_TCP)
 		m = place_owner(&s->t, &key, p.hash, p.side, d, m);
+	else if (m.conn != NAT_NONE && m.contested && !overheard(s, c))
+		m = nat_shown(s->t.nat, &key, p.hash, p.side,
+		    c->seen != STREAM_SEEN_OUTGOING, m);
 	if (m.conn != NAT_NONE) {
 		const struct nat_conn *conn = nat_conn(s->t.nat, m.conn);
 

@@ -633,6 +633,69 @@ test_port_reuse_in_one_block(void **state)
 	world_fini(&w);
 }
 
+/*
+ * A socket of C1 talks through a published port of the host, which Docker
+ * without its proxy translates in the bridge, and straight to the container
+ * behind it: what the first becomes is what the second dials, whose port NAT
+ * changes for that.
+ */
+static void
+test_dialled_and_translated(void **state)
+{
+	const struct pkt a = { .from = C1, .to = HOST_IP, .sport = 5000,
+	    .dport = 8001, .proto = IPPROTO_UDP, .payload = 100 };
+	const struct pkt b = { .from = C1, .to = C2, .sport = 5000,
+	    .dport = 7001, .proto = IPPROTO_UDP, .payload = 200 };
+	struct pkt there[2] = { a, b }, back[2] = { a, b };
+	const struct step path[2][2] = {
+	    { { .ifindex = V1, .seen = PORT },
+	      { .ifindex = V2, .seen = OUT, .to = C2, .dport = 7001 } },
+	    { { .ifindex = V1, .seen = PORT },
+	      { .ifindex = V2, .seen = OUT, .sport = 5001 } } };
+	const struct step answer[2][2] = {
+	    { { .ifindex = V2, .seen = PORT, .from = C2, .sport = 7001 },
+	      { .ifindex = V1, .seen = OUT } },
+	    { { .ifindex = V2, .seen = PORT, .dport = 5001 },
+	      { .ifindex = V1, .seen = OUT } } };
+	struct world w;
+	unsigned i, k;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (k = 0; k < 2; k++) {
+		back[k].from = there[k].to;
+		back[k].to = there[k].from;
+		back[k].sport = there[k].dport;
+		back[k].dport = there[k].sport;
+	}
+	world_nat(&w, STREAM_NAT_NEW, IPPROTO_UDP, C1, 5000, HOST_IP, 8001,
+	    C2, 7001, C1, 5000, 1);
+	world_walk(&w, &there[0], path[0], 2);
+	world_walk(&w, &back[0], answer[0], 2);
+	/* The packet that makes a connection is stamped before that. */
+	world_nat(&w, STREAM_NAT_NEW, IPPROTO_UDP, C1, 5000, C2, 7001,
+	    C2, 7001, C1, 5001, 2);
+	there[1].id = 1000;
+	world_see_at(&w, &there[1], V1, PORT, -20000);
+	there[1].sport = 5001;
+	world_see(&w, &there[1], V2, OUT);
+	there[1].sport = 5000;
+	world_walk(&w, &back[1], answer[1], 2);
+	for (i = 1; i < 20; i++)
+		for (k = 0; k < 2; k++) {
+			there[k].id = back[k].id = (uint16_t)(1000 * k + i);
+			world_walk(&w, &there[k], path[k], 2);
+			world_walk(&w, &back[k], answer[k], 2);
+		}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 2);
+	check_counts(world_find(&w, C1, 5000, HOST_IP, 8001), 20, 20 * 128,
+	    20 * 100, 20, 20 * 128, 20 * 100);
+	check_counts(world_find(&w, C1, 5000, C2, 7001), 20, 20 * 228,
+	    20 * 200, 20, 20 * 228, 20 * 200);
+	world_fini(&w);
+}
+
 static void
 test_icmp_echo(void **state)
 {
@@ -1176,6 +1239,7 @@ main(void)
 		cmocka_unit_test(test_port_reuse_event_time),
 		cmocka_unit_test(test_port_reuse_receipt_time),
 		cmocka_unit_test(test_port_reuse_in_one_block),
+		cmocka_unit_test(test_dialled_and_translated),
 		cmocka_unit_test(test_icmp_echo),
 		cmocka_unit_test(test_icmp_error),
 		cmocka_unit_test(test_icmp_error_from_inside),
