@@ -49,9 +49,6 @@ for place in server wide2 in2 @host @outside; do
 	serve $place
 done
 
-container_ip6() {
-	docker inspect -f '{{.NetworkSettings.GlobalIPv6Address}}' "$1"
-}
 server=$(container_ip server)
 server6=$(container_ip6 server)
 wide2=$(container_ip wide2)

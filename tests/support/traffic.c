@@ -42,6 +42,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ERROR_MS	200
+#define ERROR_TRIES	50
+
 extern char **environ;
 
 struct tally {
@@ -328,26 +331,44 @@ udp_client(char **argv)
 }
 
 /* The kernel's answer to what was sent: an error the socket then reports. */
-static void
+static bool
 udp_wait_error(int fd, int want)
 {
 	struct pollfd p = { .fd = fd };
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (poll(&p, 1, 5000) != 1)
-		errx(1, "no error within 5 s");
+	if (poll(&p, 1, ERROR_MS) != 1)
+		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		err(1, "SO_ERROR");
 	if (error != want)
 		errx(1, "not the error that was waited for, but %s",
 		    strerror(error));
+	return true;
+}
+
+static void
+udp_send_one(int fd, unsigned long size, int want, struct tally *t)
+{
+	int tries;
+
+	/* Hosts limit the rate of their errors. */
+	for (tries = 0; tries < ERROR_TRIES; tries++) {
+		if (send(fd, block, size, 0) == -1)
+			err(1, "send");
+		t->sent += size;
+		t->msent++;
+		if (want == 0 || udp_wait_error(fd, want))
+			return;
+	}
+	errx(1, "no error came");
 }
 
 /*
  * udp-send HOST PORT COUNT DATAGRAMS SIZE: as udp-client, but nobody answers.
  * Broadcast and multicast addresses will do. With want, each datagram brings
- * about this error, which is then counted as a message received.
+ * about this error, or is sent again.
  */
 static int
 udp_send_only(char **argv, int want)
@@ -373,16 +394,8 @@ udp_send_only(char **argv, int want)
 		if (connect(fd, (struct sockaddr *)&ss, len) == -1)
 			err(1, "connect");
 		find_ends(fd, &t);
-		for (n = 0; n < datagrams; n++) {
-			if (send(fd, block, size + i, 0) == -1)
-				err(1, "send");
-			t.sent += size + i;
-			t.msent++;
-			if (want == 0)
-				continue;
-			udp_wait_error(fd, want);
-			t.mreceived++;
-		}
+		for (n = 0; n < datagrams; n++)
+			udp_send_one(fd, size + i, want, &t);
 		report("udp", &t);
 	}
 	return 0;
