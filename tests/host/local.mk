@@ -23,3 +23,5 @@ host_tests += %D%/22-restarts.sh
 host_tests += %D%/16-coexistence.sh
 EXTRA_DIST += tests/support/auditd.sh tests/support/fake_kernel.c
 host_tests += %D%/17-audit-loss.sh
+host_tests += %D%/32-paths.sh
+host_tests += %D%/33-hairpin.sh
