@@ -2,7 +2,8 @@
  * Flows stand in one array, allocated at once and touched as far as it is
  * used. Beside it run due[] and kind[], so that a tick and the search for a
  * victim read a few bytes for each flow. The slot that was freed last is used
- * first; the eviction hand goes round, and a new flow stands behind it.
+ * first; the eviction hand goes round, and of a few cheap flows before it the
+ * one goes that was idle longest.
  */
 #include "stream/flow.h"
 
@@ -14,6 +15,7 @@
 
 #define STEPS_MAX	4096	/* in search of a cheap victim */
 #define STEPS_OLDEST	64	/* in search of an idle one */
+#define CANDIDATES	8	/* cheap ones, of which the most idle goes */
 
 enum kind { KIND_FREE, KIND_CHEAP, KIND_PRECIOUS };
 
@@ -133,15 +135,23 @@ find_idle(struct flow_table *t)
 static uint32_t
 find_victim(struct flow_table *t)
 {
-	uint32_t at = t->hand, n;
+	uint32_t at = t->hand, best = t->limit, found = 0, n;
 
-	for (n = 0; t->n_cheap != 0 && n < STEPS_MAX; n++) {
+	for (n = 0; found < t->n_cheap && found < CANDIDATES && n < STEPS_MAX;
+	    n++) {
 		if (t->kind[at] == KIND_CHEAP) {
-			t->hand = next_slot(t, at);
-			return at;
+			if (best == t->limit ||
+			    (int32_t)(t->flows[at].active_ms -
+			    t->flows[best].active_ms) < 0)
+				best = at;
+			/* The next search begins with the second. */
+			if (found++ <= 1)
+				t->hand = at;
 		}
 		at = next_slot(t, at);
 	}
+	if (best != t->limit)
+		return best;
 	t->hand = at;
 	return find_idle(t);
 }

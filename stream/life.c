@@ -5,10 +5,6 @@
 #include "stream/relay.h"
 #include "stream/report.h"
 
-/* Reports of flows that are not precious, in one tick. */
-#define BUDGET		256
-#define EVICT_BUDGET	64
-
 #define QUIET_MS	500	/* least time between two reports */
 #define LINGER_MS	200	/* after the last packet of a closed flow */
 #define DELTA_MAX	(UINT32_C(1) << 31)
@@ -17,10 +13,9 @@ static uint64_t
 lost_during(const struct tracker *t, const struct flow *f)
 {
 	uint64_t lost = 0;
-	size_t i, n = t->n_losses < TRACKER_LOSSES ? t->n_losses :
-	    TRACKER_LOSSES;
+	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < t->n_losses; i++)
 		if (t->losses[i].when_ns >= f->first_ns)
 			lost += t->losses[i].packets;
 	return lost;
@@ -231,10 +226,10 @@ serve_within(struct tracker *t, uint32_t number, uint32_t *left)
 void
 life_serve(struct tracker *t)
 {
-	uint32_t from = t->served, number = from, left = BUDGET;
+	uint32_t from = t->served, number = from, left = LIFE_BUDGET;
 
 	t->served = FLOW_NONE;
-	t->evict_reports = EVICT_BUDGET;
+	t->evict_reports = LIFE_EVICT_BUDGET;
 	while ((number = flow_next_due(t->flows, number, t->now_ms)) !=
 	    FLOW_NONE)
 		serve_within(t, number, &left);

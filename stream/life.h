@@ -23,6 +23,11 @@
 
 #define LIFE_START_MS	50
 
+/* Reports in one tick of flows that are not precious: less than a writer on a
+ * slow disk takes. */
+#define LIFE_BUDGET		128
+#define LIFE_EVICT_BUDGET	32
+
 /* Everything that is due now. */
 void life_serve(struct tracker *);
 /* The last report of every flow; the table is left as it is. */

@@ -1,8 +1,8 @@
 /*
  * Connections stand in one array, allocated at once but only touched as far
  * as it is used. due[] runs beside it, so that a tick reads four bytes for
- * each connection. Eviction: a hand goes round; what was not used since its
- * last visit and has no flow goes.
+ * each connection. A list links them by age; one that is precious goes to its
+ * young end when it would have to be evicted.
  */
 #include "stream/nat.h"
 
@@ -14,7 +14,7 @@
 #include "stream/slots.h"
 
 #define NOT_DUE		0	/* times wrap after 49 days */
-#define HAND_STEPS	64
+#define CHANCES		64	/* for precious ones, at one eviction */
 #define LINE		64	/* bytes of a line of cache */
 #define TUPLES_EACH	2	/* in the index; three are rare */
 
@@ -23,7 +23,8 @@ struct nat {
 	struct nat_conn		*conns;		/* in it, at a line of cache */
 	uint32_t		*due;		/* ms; NOT_DUE */
 	uint32_t		*free;		/* stack of freed numbers */
-	uint32_t		 n_free, top, limit, hand;
+	uint32_t		 n_free, top, limit;
+	uint32_t		 oldest, newest;	/* number + 1 */
 	uint32_t		 order;
 	uint32_t		 linger_ms;
 	uint8_t			 generation;
@@ -140,47 +141,64 @@ index_conn(struct nat *n, uint32_t number, bool add)
 	}
 }
 
+/* As the newest. */
+static void
+link_conn(struct nat *n, uint32_t conn)
+{
+	struct nat_conn *c = nat_conn(n, conn);
+
+	c->newer = NAT_NONE;
+	c->older = n->newest;
+	if (n->newest != NAT_NONE)
+		nat_conn(n, n->newest)->newer = conn;
+	else
+		n->oldest = conn;
+	n->newest = conn;
+}
+
+static void
+unlink_conn(struct nat *n, uint32_t conn)
+{
+	const struct nat_conn *c = nat_conn(n, conn);
+
+	if (c->older != NAT_NONE)
+		nat_conn(n, c->older)->newer = c->newer;
+	else
+		n->oldest = c->newer;
+	if (c->newer != NAT_NONE)
+		nat_conn(n, c->newer)->older = c->older;
+	else
+		n->newest = c->older;
+}
+
 static void
 drop_conn(struct nat *n, uint32_t number)
 {
 	index_conn(n, number, false);
+	unlink_conn(n, number + 1);
 	n->conns[number].live = false;
 	n->due[number] = NOT_DUE;
 	n->free[n->n_free++] = number;
 	n->count--;
 }
 
-/* Makes room: dead ones first, then those without a flow and unused. */
+/* Makes room. */
 static void
 evict(struct nat *n)
 {
-	uint32_t step, at = n->hand, victim = SLOTS_NONE;
+	uint32_t conn;
+	unsigned i;
 
-	for (step = 0; step < n->top; step++) {
-		struct nat_conn *c = &n->conns[at];
-
-		if (!c->live) {
-			at = at + 1 == n->top ? 0 : at + 1;
-			continue;
-		}
-		if (c->flow == NAT_NONE && (c->dead || !c->used)) {
-			victim = at;
+	for (i = 0; i < CHANCES; i++) {
+		conn = n->oldest;
+		if (!nat_conn(n, conn)->precious || nat_conn(n, conn)->dead)
 			break;
-		}
-		c->used = false;
-		/* All busy: the next best is whoever has no flow, then any. */
-		if (victim == SLOTS_NONE ||
-		    (c->flow == NAT_NONE && n->conns[victim].flow != NAT_NONE))
-			victim = at;
-		at = at + 1 == n->top ? 0 : at + 1;
-		if (step >= HAND_STEPS && n->conns[victim].flow == NAT_NONE)
-			break;
-		if (step >= HAND_STEPS * 16)
-			break;
+		unlink_conn(n, conn);
+		link_conn(n, conn);
 	}
-	n->hand = at + 1 >= n->top ? 0 : at + 1;
-	n->counts.evicted += !n->conns[victim].dead;
-	drop_conn(n, victim);
+	conn = n->oldest;
+	n->counts.evicted += !nat_conn(n, conn)->dead;
+	drop_conn(n, conn - 1);
 }
 
 static uint32_t
@@ -240,6 +258,7 @@ fill(struct nat_conn *c, const struct stream_nat *e)
 		c->side[NAT_HALF] = (uint8_t)half_key(c, &half);
 	}
 	c->id = e->id;
+	c->precious = e->answered;
 	c->when_ns = e->when.ns;
 	return true;
 }
@@ -296,12 +315,12 @@ make_conn(struct nat *n, const struct nat_conn *like, bool dumped)
 
 	*c = *like;
 	c->live = true;
-	c->used = true;
 	c->order = ++n->order;
 	c->generation = n->generation;
 	/* What a dump shows began long ago. */
 	c->opened = dumped ? 0xff : 0;
 	n->due[number] = NOT_DUE;
+	link_conn(n, number + 1);
 	index_conn(n, number, true);
 	n->counts.made++;
 	return number + 1;
@@ -457,7 +476,6 @@ nat_find(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
 	} else if (syn) {
 		c->opened |= (uint8_t)(1U << newest % NAT_TUPLES);
 	}
-	c->used = true;
 	m = match_of(n, newest, side);
 	m.contested = older != SLOTS_NONE;
 	return m;

@@ -13,6 +13,10 @@
  * ICMP: the two ports of a stream_tuple both hold the query id; the key has
  * the id as the asking end's port and DECODE_ASKED as the other's.
  *
+ * When there is no room the oldest goes, whether it has a flow or not, but
+ * not before those that are not precious: of a flood the newest must stay,
+ * since their packets are still to come.
+ *
  * Source: packet-facts section 4. Threads: loop thread. Bounded.
  */
 #ifndef STREAM_NAT_H
@@ -42,11 +46,13 @@ struct nat_conn {
 	bool		live : 1;	/* the slot is in use */
 	bool		dead : 1;	/* destroyed, kept for late copies */
 	bool		moved_source : 1, moved_destination : 1;
-	bool		used : 1;	/* since the eviction hand passed */
+	bool		precious : 1;	/* others are evicted first: its flow
+					   is, or it was answered long ago */
 	struct key	original;
 	struct key	wire;		/* the inverse of reply */
 	uint32_t	id;
-	uint8_t		spare[20];	/* 128 bytes in all */
+	uint32_t	newer, older;	/* by age, number + 1; NAT_NONE */
+	uint8_t		spare[12];	/* 128 bytes in all */
 };
 
 struct nat;

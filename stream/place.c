@@ -107,6 +107,8 @@ bind_conn(struct tracker *t, uint32_t number, uint32_t conn)
 		nat_release(t->nat, f->conn, t->now_ms);
 	f->conn = conn;
 	nat_conn(t->nat, conn)->flow = number;
+	if (flow_is_precious(t->flows, number))
+		nat_conn(t->nat, conn)->precious = true;
 }
 
 static uint32_t

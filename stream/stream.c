@@ -55,7 +55,7 @@ const struct conf_key stream_conf_keys[] = {
 	    "are new since its last report."),
 	KEY("max", CONF_INT, max_flows, "65536", 16, 1 << 24,
 	    "Most flows kept at a time; unanswered ones are evicted first."),
-	KEY("max_aliases", CONF_INT, max_aliases, "65536", 16, 1 << 24,
+	KEY("max_aliases", CONF_INT, max_aliases, "262144", 16, 1 << 24,
 	    "Most connections of conntrack kept at a time."),
 	KEY("max_window", CONF_INT, max_datagrams, "262144", 16, 1 << 28,
 	    "Most datagrams remembered to recognise their copies."),
@@ -117,7 +117,7 @@ add_new(struct stream *s, uint32_t number, unsigned dir,
 		f->delta_bytes[dir] += d->l3_len;
 		if (f->sum[dir].packets == TALK ||
 		    (f->sum[dir].packets == 1 && f->sum[!dir].packets != 0))
-			flow_set_precious(s->t.flows, number, true);
+			tracker_set_precious(&s->t, number);
 	}
 	f->sum[dir].payload += r->payload;
 	f->delta_payload[dir] += r->payload;
@@ -422,11 +422,16 @@ stream_link_name(const struct stream *s, uint32_t ifindex)
 void
 stream_lost(struct stream *s, uint64_t packets)
 {
-	struct tracker_loss *loss =
-	    &s->t.losses[s->t.n_losses++ % TRACKER_LOSSES];
+	struct tracker_loss *losses = s->t.losses;
+	size_t *n = &s->t.n_losses;
 
-	loss->when_ns = mono_wall(s->clock).ns;
-	loss->packets = packets;
+	/* The two oldest become one, so that none is forgotten. */
+	if (*n == TRACKER_LOSSES) {
+		losses[1].packets += losses[0].packets;
+		memmove(losses, losses + 1, --*n * sizeof(*losses));
+	}
+	losses[(*n)++] = (struct tracker_loss){ mono_wall(s->clock).ns,
+	    packets };
 	s->t.tally.n[TALLY_FLOW_TOLD_LOST] += packets;
 }
 

@@ -32,7 +32,7 @@ struct stream_conf {
 					   as so many payload bytes are new, but
 					   not within 500 ms of the last, 1 MiB */
 	int64_t	max_flows;		/* flows.max, 65,536 */
-	int64_t	max_aliases;		/* flows.max_aliases, 65,536 */
+	int64_t	max_aliases;		/* flows.max_aliases, 262,144 */
 	int64_t	max_datagrams;		/* flows.max_window: identities kept for
 					   dedup, 262,144 */
 	int64_t	window_ns;		/* flows.window, 5 s */
@@ -74,6 +74,7 @@ struct stream_nat {
 	uint32_t		id;	/* CTA_ID, 0 unknown */
 	struct stream_tuple	original, reply;
 	bool			dumped;	/* from a dump, not an event */
+	bool			answered;	/* packets went both ways */
 };
 
 enum stream_link_kind {

@@ -47,7 +47,7 @@ struct tracker {
 	uint32_t		 served;	/* where the next tick begins */
 	uint32_t		 evict_reports;	/* left until then */
 
-	/* The latest times when the capture lost packets; a ring. */
+	/* When the capture lost packets, oldest first. */
 	struct tracker_loss	 losses[TRACKER_LOSSES];
 	size_t			 n_losses;
 };
@@ -61,5 +61,7 @@ tracker_side(const struct flow *f)
 /* The connection that a flow is bound to, or NULL. */
 const struct nat_conn *tracker_conn(const struct tracker *,
     const struct flow *);
+/* A flow and its connection are no longer the first that are evicted. */
+void tracker_set_precious(struct tracker *, uint32_t flow);
 
 #endif

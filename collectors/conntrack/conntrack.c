@@ -12,6 +12,7 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "collectors/conntrack/conntrack.h"
@@ -272,6 +273,11 @@ on_entry(struct tracker *t, const struct nlmsghdr *nlh, struct wall when)
 		case CTA_ID:
 			if (mnl_attr_get_payload_len(a) >= 4)
 				nat.id = ntohl(mnl_attr_get_u32(a));
+			break;
+		case CTA_STATUS:
+			if (mnl_attr_get_payload_len(a) >= 4)
+				nat.answered = (ntohl(mnl_attr_get_u32(a)) &
+				    IPS_SEEN_REPLY) != 0;
 			break;
 		case ATTR_TIMESTAMP_EVENT:
 			if (mnl_attr_get_payload_len(a) < 8)

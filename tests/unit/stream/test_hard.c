@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
+#include "stream/life.h"
 #include "tests/unit/stream/world.h"
 
 #define MSS	1448
@@ -959,6 +960,72 @@ flood_dropped(const struct world *w)
 	    "flood");
 }
 
+/* Start, end and duration are those of the stamps, in whatever order. */
+static void
+test_stamps_out_of_order(void **state)
+{
+	/* Milliseconds; the copies come in this order, 2 us apart. */
+	static const int64_t off[] = { 300, 100, 200, 900, 500, 0, 700 };
+	const size_t n = sizeof(off) / sizeof(off[0]);
+	const struct event *ev;
+	struct world w;
+	struct wall start, begun;
+	struct pkt p;
+	size_t i;
+
+	(void)state;
+	world_init(&w, NULL);
+	start = w.clock.wall;
+	for (i = 0; i < n; i++) {
+		p = tcp_out(40000, 1000 + (uint32_t)i * 10, 10);
+		world_see_at(&w, &p, V1, PORT, off[i] * MONO_MS);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	ev = world_final(&w, 0);
+	check_counts(ev, (int64_t)n, (int64_t)n * 50, (int64_t)n * 10, 0, 0,
+	    0);
+	/* The sixth is the earliest, the fourth the latest. */
+	assert_int_equal(event_num(ev, FIELD_EVENT_DURATION),
+	    900 * MONO_MS - 2 * 2 * MONO_US);
+	begun = event_get(ev, FIELD_EVENT_START)->time;
+	assert_int_equal(begun.ns - start.ns, 6 * 2 * MONO_US);
+	assert_int_equal(event_get(ev, FIELD_EVENT_END)->time.ns,
+	    begun.ns + event_num(ev, FIELD_EVENT_DURATION));
+	world_fini(&w);
+}
+
+/* Somebody sets the host's clock back by an hour, and on again. */
+static void
+test_clock_steps(void **state)
+{
+	const int64_t hour = 3600 * MONO_S;
+	const struct event *ev;
+	struct world w;
+	struct snat path;
+	struct pkt p;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	path = start_snat(&w, 40000);
+	for (i = 0; i < 90; i++) {
+		p = tcp_out(40000, 1000 + i * 10, 10);
+		world_see_at(&w, &p, V1, PORT, i / 30 == 1 ? -hour : 0);
+		world_see_at(&w, &p, DOCKER0, IN, i / 30 == 1 ? -hour : 0);
+		p.from = HOST_IP;
+		world_see_at(&w, &p, ETH0, OUT, i / 30 == 1 ? -hour : 0);
+	}
+	(void)path;
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	ev = world_final(&w, 0);
+	check_counts(ev, 90, 90 * 50, 900, 0, 0, 0);
+	assert_true(event_num(ev, FIELD_EVENT_DURATION) > 0);
+	assert_true(event_num(ev, FIELD_EVENT_DURATION) < MONO_S);
+	world_fini(&w);
+}
+
 /* More flows than there is room for: the one that talks stays exact. */
 static void
 flood(uint8_t proto, size_t n)
@@ -1058,9 +1125,9 @@ test_reports_within_budget(void **state)
 	mono_drive(&w.clock, (struct wall){ w.clock.wall.ns + 100 * MONO_MS });
 	stream_tick(w.stream);
 	pipeline_flush(w.pipeline);
-	assert_int_equal(w.n_events, 256 + 1);
-	check_ip(w.events[256], FIELD_SOURCE_IP, C1);
-	for (i = 0; i < 3; i++)
+	assert_int_equal(w.n_events, LIFE_BUDGET + 1);
+	check_ip(w.events[LIFE_BUDGET], FIELD_SOURCE_IP, C1);
+	for (i = 0; i < 1000 / LIFE_BUDGET; i++)
 		stream_tick(w.stream);
 	pipeline_flush(w.pipeline);
 	assert_int_equal(w.n_events, 1001);
@@ -1251,6 +1318,8 @@ main(void)
 		cmocka_unit_test(test_forged_reset),
 		cmocka_unit_test(test_many_points),
 		cmocka_unit_test(test_five_points),
+		cmocka_unit_test(test_stamps_out_of_order),
+		cmocka_unit_test(test_clock_steps),
 		cmocka_unit_test(test_syn_flood),
 		cmocka_unit_test(test_one_way_talker),
 		cmocka_unit_test(test_reports_within_budget),

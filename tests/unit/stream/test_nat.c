@@ -210,7 +210,7 @@ test_eviction(void **state)
 		assert_int_not_equal(conn, NAT_NONE);
 		if (i == 3) {
 			used = conn;
-			nat_conn(n, conn)->flow = 1;
+			nat_conn(n, conn)->precious = true;
 		}
 	}
 	assert_int_equal(nat_count(n), 16);

@@ -317,6 +317,28 @@ test_lost_packets_are_told(void **state)
 	world_fini(&w);
 }
 
+/* Losing packets for minutes: the sum is right for who was there all along. */
+static void
+test_long_loss_is_told(void **state)
+{
+	struct world w;
+	struct pkt p;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	p = data(1, 100);
+	world_walk(&w, &p, bridge, 2);
+	for (i = 0; i < 200; i++) {
+		world_pass(&w, 100 * MONO_MS);
+		stream_lost(w.stream, i);
+	}
+	world_end(&w);
+	check_text(world_final(&w, 0), FIELD_TALLYMAN_GAPS,
+	    "{\"packets_lost\":19900}");
+	world_fini(&w);
+}
+
 static void
 test_link_names(void **state)
 {
@@ -344,6 +366,7 @@ main(void)
 		cmocka_unit_test(test_initiator),
 		cmocka_unit_test(test_late_alias),
 		cmocka_unit_test(test_lost_packets_are_told),
+		cmocka_unit_test(test_long_loss_is_told),
 		cmocka_unit_test(test_link_names),
 	};
 
