@@ -56,20 +56,29 @@ visit(void *arg)
 }
 
 int
-netns_run_in_initial(netns_fn fn, void *ctx)
+netns_run_in(int ns, netns_fn fn, void *ctx)
 {
-	struct visit v = { fn, ctx, open_initial(), -EAGAIN };
+	struct visit v = { fn, ctx, ns, -EAGAIN };
 	pthread_t thread;
 	int rc;
 
-	if (v.ns < 0)
-		return v.ns;
-	if (is_here(v.ns))
-		v.result = fn(ctx);
-	else if ((rc = pthread_create(&thread, NULL, visit, &v)) != 0)
-		v.result = -rc;
-	else
-		pthread_join(thread, NULL);
-	close(v.ns);
+	if (is_here(ns))
+		return fn(ctx);
+	rc = pthread_create(&thread, NULL, visit, &v);
+	if (rc != 0)
+		return -rc;
+	pthread_join(thread, NULL);
 	return v.result;
+}
+
+int
+netns_run_in_initial(netns_fn fn, void *ctx)
+{
+	int ns = open_initial(), rc;
+
+	if (ns < 0)
+		return ns;
+	rc = netns_run_in(ns, fn, ctx);
+	close(ns);
+	return rc;
 }
