@@ -3,6 +3,9 @@
  * connection give the same key: the endpoint with the lower address (and
  * port) stands first, and the caller is told on which side the source stood.
  *
+ * Packets that never leave a container's network namespace have its number as
+ * scope, so that 127.0.0.1 of two containers are two places.
+ *
  * Threads: any; no state.
  */
 #ifndef STREAM_KEY_H
@@ -20,6 +23,7 @@ struct key {
 	uint16_t	port[2];	/* host order */
 	uint8_t		proto;		/* IPPROTO_ */
 	uint8_t		family;		/* 4 or 6 */
+	uint16_t	scope;		/* 0: the host's network namespace */
 	uint16_t	zone;		/* conntrack zone; packets show none */
 };
 
@@ -57,6 +61,7 @@ key_make(struct key *key, const struct key_end *source,
 	key->port[!side] = destination->port;
 	key->proto = proto;
 	key->family = family;
+	key->scope = 0;
 	key->zone = 0;
 	return side;
 }
@@ -76,8 +81,8 @@ key_hash(const struct hash_key *secret, const struct key *key)
 		return hash_64(secret, key, offsetof(struct key, zone));
 	memcpy(&ips, key->ip[0], 4);
 	memcpy((uint8_t *)&ips + 4, key->ip[1], 4);
-	rest = (uint64_t)key->proto << 32 | (uint32_t)key->port[1] << 16 |
-	    key->port[0];
+	rest = (uint64_t)key->scope << 40 | (uint64_t)key->proto << 32 |
+	    (uint32_t)key->port[1] << 16 | key->port[0];
 	product = (unsigned __int128)(ips + secret->k0) * (rest + secret->k1);
 	h = (uint64_t)product ^ (uint64_t)(product >> 64);
 	h ^= h >> 32;
@@ -96,7 +101,7 @@ key_same(const struct key *a, const struct key *b)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) |
 	    (x[3] ^ y[3])) == 0 && a->port[0] == b->port[0] &&
 	    a->port[1] == b->port[1] && a->proto == b->proto &&
-	    a->family == b->family;
+	    a->family == b->family && a->scope == b->scope;
 }
 
 static inline bool

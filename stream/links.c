@@ -99,6 +99,8 @@ links_name(struct links *l, uint32_t ifindex)
 {
 	const struct stream_link *link = links_get(l, ifindex);
 
+	if (stream_inside_of(ifindex) != 0)
+		return "lo";
 	if (link != NULL && link->name[0] != '\0')
 		return link->name;
 	(void)snprintf(l->text, sizeof(l->text), "if%u", ifindex);

@@ -52,7 +52,7 @@ struct nat_conn {
 	struct key	wire;		/* the inverse of reply */
 	uint32_t	id;
 	uint32_t	newer, older;	/* by age, number + 1; NAT_NONE */
-	uint8_t		spare[12];	/* 128 bytes in all */
+	uint8_t		spare[8];	/* 128 bytes in all */
 };
 
 struct nat;

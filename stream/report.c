@@ -44,6 +44,13 @@ is_icmp(const struct flow *f)
 	return f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6;
 }
 
+/* Has it never left a container's network namespace? */
+static bool
+is_inside(const struct flow *f)
+{
+	return f->key.scope != 0;
+}
+
 static uint32_t
 ifindex_of(struct flow *f, unsigned point)
 {
@@ -184,6 +191,8 @@ report_left_host(const struct report_env *env, struct flow *f)
 	bool unknown = false, turned = false;
 	unsigned p;
 
+	if (is_inside(f))
+		return REPORT_LEFT_NO;
 	for (p = 0; p < f->n_points; p++) {
 		link = links_get(env->links, ifindex_of(f, p));
 		if (link == NULL)
@@ -217,6 +226,13 @@ static void
 set_scopes(struct event *ev, const struct report_env *env, struct flow *f,
     const struct ends *e)
 {
+	if (is_inside(f)) {
+		event_set_num(ev, FIELD_TALLYMAN_FLOW_INSIDE, f->key.scope);
+		event_set_cstr(ev, FIELD_TALLYMAN_SOURCE_SCOPE, "container");
+		event_set_cstr(ev, FIELD_TALLYMAN_DESTINATION_SCOPE,
+		    "container");
+		return;
+	}
 	if (links_is_host(env->links, &e->ip[0]))
 		event_set_cstr(ev, FIELD_TALLYMAN_SOURCE_SCOPE, "host");
 	else if (crosses_uplink(env, f, false))
@@ -480,7 +496,8 @@ report_flow_id(const struct flow *f, char id[static HASH_ID_TEXT])
 	};
 
 	(void)snprintf(rest, sizeof(rest), "%u %u %u %u %lld", f->key.proto,
-	    e.port[0], e.port[1], f->key.zone, (long long)f->first_ns);
+	    e.port[0], e.port[1], f->key.zone | (unsigned)f->key.scope << 16,
+	    (long long)f->first_ns);
 	hash_id(id, parts, sizeof(parts) / sizeof(parts[0]));
 }
 

@@ -23,6 +23,8 @@
 #define TALK		8	/* packets one way: more than a knock */
 #define HOLES_PER_FLOW	16	/* on average, of the pool's limit */
 #define NAT_LINGER_MS	1000	/* an alias outlives the window */
+#define INSIDES		256	/* namespaces known at a time */
+#define DNS_PORT	53
 
 struct stream {
 	struct tracker		 t;
@@ -33,6 +35,7 @@ struct stream {
 	struct defrag		*defrag;
 	struct count_odd	 odd;
 	struct count_key	 identity;
+	struct stream_inside	 insides[INSIDES];	/* by scope */
 	ledger_count		*pending;
 	/* What the ledger was told already. */
 	struct nat_counts	 nat_told;
@@ -102,7 +105,27 @@ struct copy {
 	uint32_t	ifindex;
 	uint8_t		seen;
 	uint32_t	copies;		/* captured: fragments */
+	uint16_t	scope;		/* of its addresses */
 };
+
+/*
+ * Requests to Docker's embedded DNS server are seen behind the NAT of their
+ * namespace, answers too: 53 has become the server's own port in one of the
+ * directions only.
+ */
+static void
+settle_resolver(const struct stream *s, uint16_t scope, uint8_t proto,
+    struct key_end *end)
+{
+	static const uint8_t address[4] = { 127, 0, 0, 11 };
+	const struct stream_inside *in = &s->insides[scope % INSIDES];
+	uint16_t port = proto == IPPROTO_UDP ? in->resolver_udp :
+	    proto == IPPROTO_TCP ? in->resolver_tcp : 0;
+
+	if (in->scope == scope && port != 0 && end->port == port &&
+	    memcmp(end->ip, address, sizeof(address)) == 0)
+		end->port = DNS_PORT;
+}
 
 static void
 add_new(struct stream *s, uint32_t number, unsigned dir,
@@ -173,6 +196,8 @@ look_for_relay(struct stream *s, uint32_t number, unsigned dir,
 {
 	struct flow *f = flow_get(s->t.flows, number);
 
+	if (f->key.scope != 0)
+		return;
 	if ((f->bits & FLOW_BIT_RELAY) && r->payload != 0 &&
 	    f->sum[dir].payload - r->payload < RELAY_HEAD &&
 	    (d->proto == IPPROTO_TCP || f->sum[dir].packets == 1))
@@ -233,7 +258,7 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
  * connection of its own would tell. Returns a hash of what it is about.
  */
 static uint64_t
-settle_error(struct stream *s, struct decoded *d, struct wall when)
+settle_error(struct stream *s, struct decoded *d, const struct copy *copy)
 {
 	struct key_end source = d->inner_source, destination =
 	    d->inner_destination;
@@ -244,8 +269,9 @@ settle_error(struct stream *s, struct decoded *d, struct wall when)
 
 	side = key_make(&key, &source, &destination, d->family,
 	    d->inner_proto);
+	key.scope = copy->scope;
 	hash = key_hash(&s->t.secret, &key);
-	m = nat_find(s->t.nat, &key, hash, side, false, when);
+	m = nat_find(s->t.nat, &key, hash, side, false, copy->when);
 	if (m.conn != NAT_NONE) {
 		const struct nat_conn *c = nat_conn(s->t.nat, m.conn);
 		struct key_end asks = key_end_of(&c->original,
@@ -275,9 +301,14 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 	struct key key;
 
 	if (d->inner)
-		inner = settle_error(s, d, c->when);
+		inner = settle_error(s, d, c);
+	if (c->scope != 0 && d->family == 4) {
+		settle_resolver(s, c->scope, d->proto, &d->source);
+		settle_resolver(s, c->scope, d->proto, &d->destination);
+	}
 	p.side = key_make(&key, &d->source, &d->destination, d->family,
 	    d->proto);
+	key.scope = c->scope;
 	p.hash = key_hash(&s->t.secret, &key);
 	p.key = &key;
 	m.conn = NAT_NONE;
@@ -303,7 +334,8 @@ static void
 take_partial(void *ctx, const struct defrag_done *done, bool readable)
 {
 	struct copy c = { .when = done->when, .ifindex = done->ifindex,
-	    .seen = done->seen, .copies = done->fragments };
+	    .seen = done->seen, .copies = done->fragments,
+	    .scope = stream_inside_of(done->ifindex) };
 	struct stream *s = ctx;
 	struct decoded d = done->packet;
 
@@ -329,7 +361,8 @@ take_fragment(struct stream *s, const struct decoded *fragment,
 		break;
 	case DEFRAG_DONE:
 		c = (struct copy){ .when = done.when, .ifindex = done.ifindex,
-		    .seen = done.seen, .copies = done.fragments };
+		    .seen = done.seen, .copies = done.fragments,
+		    .scope = stream_inside_of(done.ifindex) };
 		take_packet(s, &done.packet, &c);
 		break;
 	case DEFRAG_BAD:
@@ -353,7 +386,8 @@ stream_packet(struct stream *s, const struct stream_packet *packet)
 		[DECODE_UNSUPPORTED] = TALLY_DECODE_EXOTIC
 	};
 	struct copy c = { .when = packet->when, .ifindex = packet->ifindex,
-	    .seen = packet->seen, .copies = 1 };
+	    .seen = packet->seen, .copies = 1,
+	    .scope = stream_inside_of(packet->ifindex) };
 	enum decode_verdict verdict;
 	struct decoded d;
 
@@ -411,6 +445,12 @@ void
 stream_address(struct stream *s, const struct stream_address *address)
 {
 	(void)links_set_address(s->t.links, address);
+}
+
+void
+stream_inside(struct stream *s, const struct stream_inside *inside)
+{
+	s->insides[inside->scope % INSIDES] = *inside;
 }
 
 const char *

@@ -47,6 +47,23 @@ enum stream_seen {
 	STREAM_SEEN_OUTGOING = 4
 };
 
+/*
+ * ifindex STREAM_INSIDE + n: the loopback interface inside the container
+ * network namespace that was given the number n (1 to 32767). What is seen
+ * there never leaves it. Numbers of real interfaces are lower.
+ */
+#define STREAM_INSIDE		UINT32_C(0x40000000)
+#define STREAM_INSIDE_MAX	32767
+
+/* The number of the namespace, 0 for an interface of the host. */
+static inline uint16_t
+stream_inside_of(uint32_t ifindex)
+{
+	uint32_t n = ifindex - STREAM_INSIDE;
+
+	return n <= STREAM_INSIDE_MAX ? (uint16_t)n : 0;
+}
+
 /* One captured copy, from the network header on. */
 struct stream_packet {
 	struct wall	 when;		/* capture stamp; may run backwards */
@@ -94,6 +111,12 @@ struct stream_link {
 						   physical: a copy sent here
 						   left the host */
 };
+/* A namespace of STREAM_INSIDE. Docker's embedded DNS server has ports of its
+ * own there, and NAT inside the namespace makes 53 of them. */
+struct stream_inside {
+	uint16_t	scope;
+	uint16_t	resolver_udp, resolver_tcp;	/* 0 unknown or none */
+};
 /* An address of the host itself appeared or went. */
 struct stream_address {
 	struct ipaddr	ip;
@@ -113,6 +136,7 @@ void stream_nat(struct stream *, const struct stream_nat *);
 void stream_nat_dump(struct stream *, bool begin);
 void stream_link(struct stream *, const struct stream_link *);
 void stream_address(struct stream *, const struct stream_address *);
+void stream_inside(struct stream *, const struct stream_inside *);
 /* The capture lost packets; flows that live now say so in tallyman.gaps. */
 void stream_lost(struct stream *, uint64_t packets);
 /* Timers: reports, idle flows, window. Uses the clock's wall time. */
