@@ -316,7 +316,8 @@ count_tcp(struct cover_pool *pool, struct flow *f, unsigned dir,
  * A UDP packet longer than an Ethernet frame that came whole is one that the
  * sender left to the kernel to cut (UDP_SEGMENT); an uplink shows the pieces,
  * with IDs and heads of their own. So each point owes as many bytes as such
- * packets had that it has not shown yet, and pieces pay for them.
+ * packets had that it has not shown yet, and pieces pay for them. How many
+ * datagrams it stands for is known when the capture tells (segments).
  * next of flow and point, which UDP does not need, hold the two sums.
  */
 static bool
@@ -336,7 +337,7 @@ count_datagram(struct dedup *dedup, uint64_t identity, struct flow *f,
     unsigned dir, unsigned point, const struct decoded *d, uint32_t now_ms)
 {
 	bool fresh = dedup_is_new(dedup, identity, point, now_ms);
-	bool large = d->l3_len > FRAME_MAX;
+	bool large = d->l3_len > FRAME_MAX || d->segments > 1;
 
 	if (d->proto == IPPROTO_UDP && point != FLOW_POINTS) {
 		struct flow_point *p = flow_point(f, point);

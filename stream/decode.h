@@ -55,6 +55,8 @@ struct decoded {
 	uint32_t	payload_len;	/* transport payload on the wire */
 	const uint8_t	*payload;	/* lent; what was captured of it */
 	size_t		captured;	/* a fragment's includes the header */
+	uint32_t	segments;	/* datagrams that the sender left to be
+					   cut from this one packet; 0 none */
 	uint16_t	ip_id;		/* IPv4; 0 for IPv6 */
 	uint32_t	flow_label;	/* IPv6; 0 for IPv4 */
 

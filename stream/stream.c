@@ -133,13 +133,19 @@ add_new(struct stream *s, uint32_t number, unsigned dir,
 {
 	struct flow *f = flow_get(s->t.flows, number);
 	uint64_t before = (uint64_t)f->delta_payload[0] + f->delta_payload[1];
+	/* Each datagram that it is cut into gets headers of its own. */
+	uint32_t n = d->segments == 0 ? 1 : d->segments;
+	uint32_t bytes = d->l3_len + (n - 1) * (d->l3_header + d->l4_header);
 
 	if (r->packet) {
-		f->sum[dir].packets++;
-		f->sum[dir].bytes += d->l3_len;
-		f->delta_bytes[dir] += d->l3_len;
-		if (f->sum[dir].packets == TALK ||
-		    (f->sum[dir].packets == 1 && f->sum[!dir].packets != 0))
+		bool first = f->sum[dir].packets == 0;
+
+		f->sum[dir].packets += n;
+		f->sum[dir].bytes += bytes;
+		f->delta_bytes[dir] += bytes;
+		if ((f->sum[dir].packets >= TALK &&
+		    f->sum[dir].packets < TALK + n) ||
+		    (first && f->sum[!dir].packets != 0))
 			tracker_set_precious(&s->t, number);
 	}
 	f->sum[dir].payload += r->payload;
@@ -347,6 +353,16 @@ take_partial(void *ctx, const struct defrag_done *done, bool readable)
 	take_packet(s, &d, &c);
 }
 
+/* See stream_packet.gso_size. */
+static uint32_t
+count_segments(const struct decoded *d, uint16_t gso_size)
+{
+	if (gso_size == 0 || d->proto != IPPROTO_UDP ||
+	    d->payload_len <= gso_size || d->payload_len > UINT16_MAX)
+		return 0;
+	return (d->payload_len + gso_size - 1) / gso_size;
+}
+
 static void
 take_fragment(struct stream *s, const struct decoded *fragment,
     const struct stream_packet *packet)
@@ -402,6 +418,8 @@ stream_packet(struct stream *s, const struct stream_packet *packet)
 	if (verdict != DECODE_OK)
 		return;
 	s->t.tally.n[TALLY_FLOW_RECEIVED]++;
+	if (packet->gso_size != 0)
+		d.segments = count_segments(&d, packet->gso_size);
 	if (d.fragment)
 		take_fragment(s, &d, packet);
 	else

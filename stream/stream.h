@@ -70,6 +70,8 @@ struct stream_packet {
 	uint32_t	 ifindex;
 	uint8_t		 seen;		/* enum stream_seen */
 	uint16_t	 ethertype;	/* host order, VLAN tags not yet taken */
+	uint16_t	 gso_size;	/* UDP that is yet to be cut: payload of
+					   each datagram; 0 whole or unknown */
 	const uint8_t	*bytes;		/* at the network header, lent */
 	size_t		 len;		/* bytes captured */
 	size_t		 wire_len;	/* bytes that there were */

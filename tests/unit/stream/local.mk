@@ -15,3 +15,5 @@ unit_tests += %D%/test_report
 %C%_test_report_LDADD = $(WORLD_LIBS)
 unit_tests += %D%/test_relay
 %C%_test_relay_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_segments
+%C%_test_segments_LDADD = $(WORLD_LIBS)

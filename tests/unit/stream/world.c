@@ -298,6 +298,7 @@ world_see_at(struct world *w, const struct pkt *p, uint32_t ifindex,
 	advance(w, 2 * MONO_US);
 	packet.when.ns = w->clock.wall.ns + off_ns;
 	packet.ethertype = is_v6(p) ? 0x86dd : 0x0800;
+	packet.gso_size = p->gso_size;
 	packet.wire_len = pkt_write(p, bytes, w->snap);
 	packet.len = packet.wire_len < w->snap ? packet.wire_len : w->snap;
 	/* A block of its own, so that a sanitizer sees a read beyond it. */

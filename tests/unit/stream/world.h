@@ -74,6 +74,7 @@ struct pkt {
 	 * the IP header. size 0: whole. */
 	size_t		 offset, size;
 	bool		 zero_len;	/* length field 0 (BIG TCP) */
+	uint16_t	 gso_size;	/* as the capture tells */
 	uint8_t		 ttl;
 };
 
