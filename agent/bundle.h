@@ -4,7 +4,9 @@
  *
  *	order.txt	runs in the order in which the engine took them in:
  *			"SOURCE COUNT WALL_NS", the time is the first one's
- *	packet.pcap	LINKTYPE_LINUX_SLL2, nanoseconds
+ *	packet.pcap	LINKTYPE_LINUX_SLL2, nanoseconds. The two reserved
+ *			bytes of the cooked header hold the UDP GSO size where
+ *			the capture knew it, else 0 as everywhere
  *	audit.log	one record a line, "type=NAME msg=audit(...): ..."
  *	conntrack.ndjson, link.ndjson, proc.ndjson
  *			{"t":wall ns,"type":n,"hex":"one netlink datagram"}

@@ -747,7 +747,8 @@ open_capture(struct engine *e)
 	}
 	rc = packet_collector.start(packet, -1);
 	if (rc == 0)
-		listen_to(e, COLLECTORS_PACKET, packet_fd(packet), "");
+		listen_to(e, COLLECTORS_PACKET, packet_fd(packet),
+		    packet_how(packet));
 	else
 		part_missing(&e->parts[PART_PACKET], PART_PACKET,
 		    packet_why(packet));

@@ -5,7 +5,9 @@ noinst_LIBRARIES += %D%/libcollectors.a
 %C%_libcollectors_a_SOURCES += %D%/conntrack/conntrack.c \
 	%D%/conntrack/conntrack.h
 %C%_libcollectors_a_SOURCES += %D%/packet/packet.c %D%/packet/packet.h \
-	%D%/packet/promisc.c %D%/packet/promisc.h
+	%D%/packet/promisc.c %D%/packet/promisc.h \
+	%D%/packet/filter.c %D%/packet/filter.h \
+	%D%/packet/ring.c %D%/packet/ring.h
 %C%_libcollectors_a_SOURCES += \
 	%D%/audit/address.c %D%/audit/address.h \
 	%D%/audit/arguments.c %D%/audit/arguments.h \

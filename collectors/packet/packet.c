@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pcap/pcap.h>
 #include <pcap/sll.h>
 
+#include "collectors/packet/filter.h"
 #include "collectors/packet/packet.h"
 #include "collectors/packet/promisc.h"
+#include "collectors/packet/ring.h"
 #include "lib/cursor.h"
 
 #define LOG_TAG "packet"
@@ -24,6 +27,7 @@
 #define FILTER_BYTES		8192
 
 static const char *const promisc_choices[] = { "auto", "on", "off", NULL };
+static const char *const source_choices[] = { "auto", "ring", "pcap", NULL };
 
 #define KEY(name, type, preset, min, max, help)				\
 	{ "capture", #name, type, offsetof(struct packet_conf, name),	\
@@ -31,6 +35,10 @@ static const char *const promisc_choices[] = { "auto", "on", "off", NULL };
 const struct conf_key packet_conf_keys[] = {
 	KEY(enabled, CONF_BOOL, "on", 0, 0,
 	    "Capture packets at all."),
+	{ "capture", "source", CONF_ENUM, offsetof(struct packet_conf, source),
+	  "auto", 0, 0, source_choices,
+	  "A ring of the agent's own, or libpcap. auto takes the ring where "
+	  "it can be had." },
 	{ "capture", "promiscuous", CONF_ENUM,
 	  offsetof(struct packet_conf, promiscuous), "auto", 0, 0,
 	  promisc_choices,
@@ -52,6 +60,7 @@ const size_t packet_conf_n_keys =
 struct capture {
 	struct collector_env	 env;
 	struct packet_conf	 conf;
+	struct ring		*ring;		/* one of these, or neither */
 	pcap_t			*pcap;
 	struct promisc		*promisc;
 	char			*own;		/* the agent's connections */
@@ -82,15 +91,26 @@ new(const struct collector_env *env)
 }
 
 static void
+stop(struct capture *c)
+{
+	promisc_free(c->promisc);
+	c->promisc = NULL;
+	ring_free(c->ring);
+	c->ring = NULL;
+	if (c->pcap != NULL)
+		pcap_close(c->pcap);
+	c->pcap = NULL;
+	c->drops_seen = 0;
+}
+
+static void
 release(void *self)
 {
 	struct capture *c = self;
 
 	if (c == NULL)
 		return;
-	promisc_free(c->promisc);
-	if (c->pcap != NULL)
-		pcap_close(c->pcap);
+	stop(c);
 	free(c->own);
 	free(c);
 }
@@ -103,35 +123,89 @@ packet_why(const void *self)
 	return c->why;
 }
 
+const char *
+packet_how(const void *self)
+{
+	const struct capture *c = self;
+
+	if (c->ring == NULL)
+		return "libpcap";
+	return ring_knows_gso(c->ring) ? "ring" :
+	    "ring without the size of UDP segments";
+}
+
 int
 packet_fd(const void *self)
 {
 	const struct capture *c = self;
 
+	if (c->ring != NULL)
+		return ring_fd(c->ring);
 	return c->pcap == NULL ? -1 : pcap_get_selectable_fd(c->pcap);
 }
 
-/* "not ifindex 1 and not (a) and not (b)"; -E2BIG when it is too long. */
+/* Appends "not (a) and not (b)", or nothing; -E2BIG when it is too long. */
 static int
-build_filter(const struct capture *c, struct buf *text)
+write_exclusions(const struct capture *c, struct buf *text)
 {
-	buf_add_str(text, "not ifindex 1");
 	for (size_t i = 0; i < c->conf.exclude.n; i++)
-		buf_printf(text, " and not (%s)", c->conf.exclude.items[i]);
+		buf_printf(text, "%snot (%s)", text->len == 0 ? "" : " and ",
+		    c->conf.exclude.items[i]);
 	if (c->own != NULL && c->own[0] != '\0')
-		buf_printf(text, " and not (%s)", c->own);
+		buf_printf(text, "%snot (%s)", text->len == 0 ? "" : " and ",
+		    c->own);
 	return buf_ok(text) ? 0 : -E2BIG;
 }
 
+/* The program for the ring, in *out. */
 static int
-set_filter(struct capture *c)
+make_program(struct capture *c, struct sock_fprog *out)
+{
+	struct buf text, why;
+	int rc;
+
+	buf_init(&text, FILTER_BYTES);
+	buf_init(&why, sizeof(c->why));
+	rc = write_exclusions(c, &text);
+	if (rc != 0)
+		buf_add_str(&why, "capture.exclude is too long");
+	else
+		rc = filter_make(out, buf_text(&text),
+		    (uint32_t)c->conf.snaplen, &why);
+	if (rc != 0)
+		snprintf(c->why, sizeof(c->why), "%s", why.len > 0 ?
+		    buf_text(&why) : strerror(-rc));
+	buf_fini(&text);
+	buf_fini(&why);
+	return rc;
+}
+
+static int
+set_ring_filter(struct capture *c)
+{
+	struct sock_fprog program;
+	int rc = make_program(c, &program);
+
+	if (rc != 0)
+		return rc;
+	rc = ring_set_filter(c->ring, &program);
+	if (rc != 0)
+		snprintf(c->why, sizeof(c->why), "capture filter: %s",
+		    strerror(-rc));
+	filter_free(&program);
+	return rc;
+}
+
+static int
+set_pcap_filter(struct capture *c)
 {
 	struct bpf_program program;
 	struct buf text;
 	int rc;
 
 	buf_init(&text, FILTER_BYTES);
-	rc = build_filter(c, &text);
+	buf_add_str(&text, "not ifindex 1");
+	rc = write_exclusions(c, &text);
 	if (rc != 0)
 		snprintf(c->why, sizeof(c->why), "capture.exclude is too long");
 	else if (pcap_compile(c->pcap, &program, buf_text(&text), 1,
@@ -171,39 +245,92 @@ activate(struct capture *c)
 }
 
 static int
-start(void *self, int fd)
+start_pcap(struct capture *c)
 {
-	struct capture *c = self;
 	char err[PCAP_ERRBUF_SIZE];
 	int rc;
 
-	(void)fd;
 	c->pcap = pcap_create("any", err);
 	if (c->pcap == NULL) {
 		snprintf(c->why, sizeof(c->why), "%s", err);
 		return -EIO;
 	}
 	if ((rc = activate(c)) != 0)
-		goto fail;
+		return rc;
 	if (pcap_set_datalink(c->pcap, DLT_LINUX_SLL2) != 0 ||
 	    pcap_setnonblock(c->pcap, 1, err) != 0) {
 		snprintf(c->why, sizeof(c->why), "%s", pcap_geterr(c->pcap));
-		rc = -EIO;
-		goto fail;
+		return -EIO;
 	}
-	if ((rc = set_filter(c)) != 0)
-		goto fail;
-	c->promisc = promisc_new(pcap_fileno(c->pcap),
-	    (enum packet_promisc)c->conf.promiscuous);
-	if (c->promisc == NULL) {
-		rc = -ENOMEM;
-		goto fail;
+	return set_pcap_filter(c);
+}
+
+/* fd: a packet socket, or what ring_socket said instead. */
+static int
+start_ring(struct capture *c, int fd)
+{
+	struct sock_fprog program;
+	struct buf why;
+	int rc = fd;
+
+	if (fd < 0) {
+		snprintf(c->why, sizeof(c->why), "packet socket: %s",
+		    strerror(-fd));
+		return fd;
 	}
-	return 0;
-fail:
-	pcap_close(c->pcap);
-	c->pcap = NULL;
+	if ((rc = make_program(c, &program)) != 0) {
+		close(fd);
+		return rc;
+	}
+	buf_init(&why, sizeof(c->why));
+	c->ring = ring_new(fd, (size_t)c->conf.ring_bytes, &program, &why);
+	rc = c->ring == NULL ? -errno : 0;
+	filter_free(&program);
+	if (rc != 0)
+		snprintf(c->why, sizeof(c->why), "ring: %s", buf_text(&why));
+	buf_fini(&why);
 	return rc;
+}
+
+static int
+start_either(struct capture *c, int fd)
+{
+	int rc;
+
+	if (fd >= 0 || c->conf.source != PACKET_SOURCE_PCAP) {
+		rc = start_ring(c, fd >= 0 ? fd : ring_socket());
+		if (rc == 0 || fd >= 0 || rc == -EINVAL || rc == -E2BIG ||
+		    c->conf.source == PACKET_SOURCE_RING)
+			return rc;
+		log_warnx("%s: libpcap instead", c->why);
+	}
+	return start_pcap(c);
+}
+
+static int
+start(void *self, int fd)
+{
+	struct capture *c = self;
+	int rc;
+
+	stop(c);
+	if ((rc = start_either(c, fd)) == 0) {
+		c->promisc = promisc_new(c->ring != NULL ? ring_fd(c->ring) :
+		    pcap_fileno(c->pcap),
+		    (enum packet_promisc)c->conf.promiscuous);
+		rc = c->promisc == NULL ? -ENOMEM : 0;
+	}
+	if (rc != 0)
+		stop(c);
+	return rc;
+}
+
+static int
+set_filter(struct capture *c)
+{
+	if (c->ring != NULL)
+		return set_ring_filter(c);
+	return c->pcap == NULL ? 0 : set_pcap_filter(c);
 }
 
 int
@@ -216,7 +343,7 @@ packet_exclude(void *self, const char *expression)
 		return -ENOMEM;
 	free(c->own);
 	c->own = copy;
-	return c->pcap == NULL ? 0 : set_filter(c);
+	return set_filter(c);
 }
 
 void
@@ -241,22 +368,30 @@ packet_write_promisc(const void *self, struct json_writer *w)
 	}
 }
 
-void
-packet_count_ring(void *self)
+static uint32_t
+pcap_drops(struct capture *c)
 {
-	struct capture *c = self;
 	struct pcap_stat st;
 	uint32_t lost;
 
 	if (c->pcap == NULL || pcap_stats(c->pcap, &st) != 0)
-		return;
+		return 0;
 	/* libpcap adds up in 32 bits, and begins again at 0. */
 	lost = st.ps_drop - c->drops_seen;
 	c->drops_seen = st.ps_drop;
+	ledger_set(c->interface_drops, st.ps_ifdrop);
+	return lost;
+}
+
+void
+packet_count_ring(void *self)
+{
+	struct capture *c = self;
+	uint32_t lost = c->ring != NULL ? ring_drops(c->ring) : pcap_drops(c);
+
 	if (lost > 0)
 		stream_lost(c->env.stream, lost);
 	ledger_add(c->ring_drops, lost);
-	ledger_set(c->interface_drops, st.ps_ifdrop);
 }
 
 static void
@@ -266,7 +401,7 @@ strip_sll2(struct cursor *cur, struct stream_packet *p)
 	uint8_t mac_len;
 
 	p->ethertype = cursor_u16be(cur);
-	cursor_skip(cur, 2);
+	p->gso_size = cursor_u16be(cur);	/* reserved: 0 of others */
 	p->ifindex = cursor_u32be(cur);
 	cursor_skip(cur, 2);
 	p->seen = cursor_u8(cur);
@@ -356,11 +491,23 @@ feed(void *self, const struct collector_input *in)
 	ledger_add(c->link_type, 1);
 }
 
+/* A live copy: what explains it first, then the recorder, then stream. */
+static void
+take(struct capture *c, const struct collector_input *in)
+{
+	if (in->when.ns >= c->drained.ns && c->env.before != NULL) {
+		c->drained = mono_wall(c->env.clock);
+		c->env.before(c->env.before_ctx);
+	}
+	if (c->env.tap != NULL)
+		c->env.tap(c->env.tap_ctx, packet_collector.name, in);
+	feed(c, in);
+}
+
 static void
 on_packet(u_char *self, const struct pcap_pkthdr *h, const u_char *bytes)
 {
-	struct capture *c = (struct capture *)(void *)self;
-	struct collector_input in = {
+	const struct collector_input in = {
 		/* nanoseconds: asked for with pcap_set_tstamp_precision */
 		.when = { (int64_t)h->ts.tv_sec * MONO_S + h->ts.tv_usec },
 		.type = DLT_LINUX_SLL2,
@@ -369,21 +516,57 @@ on_packet(u_char *self, const struct pcap_pkthdr *h, const u_char *bytes)
 		.len = h->caplen,
 	};
 
-	if (in.when.ns >= c->drained.ns && c->env.before != NULL) {
-		c->drained = mono_wall(c->env.clock);
-		c->env.before(c->env.before_ctx);
-	}
-	if (c->env.tap != NULL)
-		c->env.tap(c->env.tap_ctx, packet_collector.name, &in);
-	feed(c, &in);
+	take((struct capture *)(void *)self, &in);
+}
+
+/* Writes the cooked header in front of the packet, as libpcap does. */
+static uint8_t *
+cook(const struct ring_frame *f)
+{
+	uint8_t *h = f->bytes - SLL2_HDR_LEN;
+
+	h[0] = (uint8_t)(f->protocol >> 8);
+	h[1] = (uint8_t)f->protocol;
+	h[2] = (uint8_t)(f->gso_size >> 8);
+	h[3] = (uint8_t)f->gso_size;
+	h[4] = (uint8_t)(f->ifindex >> 24);
+	h[5] = (uint8_t)(f->ifindex >> 16);
+	h[6] = (uint8_t)(f->ifindex >> 8);
+	h[7] = (uint8_t)f->ifindex;
+	h[8] = (uint8_t)(f->hatype >> 8);
+	h[9] = (uint8_t)f->hatype;
+	h[10] = f->seen;
+	h[11] = f->mac_len;
+	memcpy(h + 12, f->mac, SLL_ADDRLEN);
+	return h;
+}
+
+static void
+on_frame(void *self, const struct ring_frame *f)
+{
+	struct capture *c = self;
+	struct collector_input in = {
+		.when = f->when,
+		.type = DLT_LINUX_SLL2,
+		.wire_len = (uint32_t)(f->wire_len + SLL2_HDR_LEN),
+		.bytes = cook(f),
+		.len = f->len + SLL2_HDR_LEN,
+	};
+
+	if (in.len > (size_t)c->conf.snaplen)
+		in.len = (size_t)c->conf.snaplen;
+	take(c, &in);
 }
 
 static int
 read_some(void *self, int budget)
 {
 	struct capture *c = self;
-	int n = pcap_dispatch(c->pcap, budget, on_packet, (u_char *)c);
+	int n;
 
+	if (c->ring != NULL)
+		return ring_read(c->ring, budget, on_frame, c);
+	n = pcap_dispatch(c->pcap, budget, on_packet, (u_char *)c);
 	if (n >= 0)
 		return n;
 	/* An interface that went down is no fault of the "any" device. */

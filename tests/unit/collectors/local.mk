@@ -10,3 +10,4 @@ if HAVE_AUPARSE
 unit_tests += %D%/test_audit_auparse
 %C%_test_audit_auparse_LDADD = $(LDADD) $(AUPARSE_LIBS)
 endif
+unit_tests += %D%/test_ring
