@@ -489,26 +489,41 @@ void
 report_flow_id(const struct flow *f, char id[static HASH_ID_TEXT])
 {
 	struct ends e = original_ends(f);
-	char ip[2][IPADDR_TEXT], rest[64];
+	const int64_t rest[] = { f->key.proto, e.port[0], e.port[1],
+	    (int64_t)(f->key.zone | (uint32_t)f->key.scope << 16), f->first_ns };
+	char ip[2][IPADDR_TEXT];
 	const char *parts[] = {
 		ipaddr_format(&e.ip[0], ip[0]),
-		ipaddr_format(&e.ip[1], ip[1]), rest
+		ipaddr_format(&e.ip[1], ip[1]), NULL
 	};
+	struct buf text;
+	size_t i;
 
-	(void)snprintf(rest, sizeof(rest), "%u %u %u %u %lld", f->key.proto,
-	    e.port[0], e.port[1], f->key.zone | (unsigned)f->key.scope << 16,
-	    (long long)f->first_ns);
+	buf_init(&text, 0);
+	for (i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		if (i != 0)
+			buf_add_char(&text, ' ');
+		buf_add_i64(&text, rest[i]);
+	}
+	parts[2] = buf_text(&text);
 	hash_id(id, parts, sizeof(parts) / sizeof(parts[0]));
+	buf_fini(&text);
 }
 
 static void
 set_id(struct event *ev, const struct flow *f)
 {
 	char id[HASH_ID_TEXT];
+	struct buf text;
 
 	report_flow_id(f, id);
 	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_ID, id);
-	event_set_fmt(ev, FIELD_EVENT_ID, "%s-%u", id, f->reports + 1);
+	buf_init(&text, 0);
+	buf_add_str(&text, id);
+	buf_add_char(&text, '-');
+	buf_add_u64(&text, f->reports + 1);
+	event_set_str(ev, FIELD_EVENT_ID, buf_text(&text), text.len);
+	buf_fini(&text);
 }
 
 static void

@@ -6,13 +6,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Doubled when two thirds are used. */
+/* Doubled when four fifths are used. */
 #define CELLS_MIN	64
 
 static size_t
 room_for(size_t cells)
 {
-	return cells / 3 * 2;
+	return cells / 5 * 4;
 }
 
 static void
