@@ -19,6 +19,7 @@ noinst_LIBRARIES += %D%/libagent.a
 	%D%/outbox.c %D%/outbox.h \
 	%D%/part.c %D%/part.h \
 	%D%/printer.c %D%/printer.h \
+	%D%/scribe.c %D%/scribe.h \
 	%D%/privileges.c %D%/privileges.h \
 	%D%/procfs.c %D%/procfs.h \
 	%D%/query.c \

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/command.h"
+#include "agent/scribe.h"
 #include "agent/source.h"
 #include "agent/works.h"
 #include "collectors/audit/audit.h"
@@ -24,25 +25,8 @@ struct replay {
 	struct mono_clock clock;
 	struct sources	*sources;
 	FILE		*out;
-	struct buf	 line;
-	uint64_t	 inputs, documents;
-	int		 error;
+	struct scribe	*scribe;
 };
-
-static bool
-print_event(void *self, const struct event *e)
-{
-	struct replay *r = self;
-
-	buf_reset(&r->line);
-	if (event_write_json(e, &r->line) != 0)
-		return false;
-	buf_add_char(&r->line, '\n');
-	if (fwrite(r->line.data, 1, r->line.len, r->out) != r->line.len)
-		r->error = errno;
-	r->documents++;
-	return true;
-}
 
 /* Moves the clock to t in steps, with the timers that would have run. */
 static void
@@ -77,7 +61,6 @@ feed(struct replay *r, const struct source_input *in)
 	};
 	void *collector;
 
-	r->inputs++;
 	if (in->file == BUNDLE_DOCKER || in->file == BUNDLE_PROCFS) {
 		works_answer(&r->works, &in->answer,
 		    (const char *)in->input.bytes, in->input.len);
@@ -101,7 +84,7 @@ replay_all(struct replay *r)
 
 	buf_init(&why, 0);
 	while ((rc = sources_next(r->sources, &in, &now, &why)) == 1 &&
-	    r->error == 0) {
+	    !scribe_failed(r->scribe)) {
 		drive(r, now);
 		feed(r, in);
 	}
@@ -125,7 +108,9 @@ begin(struct replay *r, const struct settings *settings)
 	int rc;
 
 	r->clock.driven = true;
-	buf_init(&r->line, 16u << 20);
+	r->scribe = scribe_new(r->out);
+	if (r->scribe == NULL)
+		return -errno;
 	if ((rc = works_init(&r->works, &env)) != 0)
 		return rc;
 	enrich_set_agent_id(r->works.enrich, "replay");
@@ -133,7 +118,8 @@ begin(struct replay *r, const struct settings *settings)
 	rc = works_load_rules(&r->works, settings, &errors);
 	fputs(buf_text(&errors), stderr);
 	buf_fini(&errors);
-	pipeline_add_sink(r->works.pipeline, "stdout", print_event, r);
+	pipeline_add_sink(r->works.pipeline, "stdout", scribe_sink,
+	    r->scribe);
 	return rc;
 }
 
@@ -161,7 +147,7 @@ replay(const struct command_env *env, const struct replay_options *options,
 {
 	struct replay *r = calloc(1, sizeof(*r));
 	struct settings *settings = command_settings(env);
-	int rc = -EINVAL;
+	int rc = -EINVAL, error;
 
 	if (r == NULL || settings == NULL)
 		goto out;
@@ -180,16 +166,14 @@ replay(const struct command_env *env, const struct replay_options *options,
 		rc = replay_all(r);
 	if (options->ledger)
 		write_ledger(r);
-	if (fflush(r->out) != 0 && r->error == 0)
-		r->error = errno;
+	works_fini(&r->works);
+	error = scribe_finish(r->scribe);
 	if (r->out != stdout)
 		fclose(r->out);
-	works_fini(&r->works);
-	buf_fini(&r->line);
-	if (r->error != 0) {
-		rc = -r->error;
+	if (error != 0) {
+		rc = error;
 		fprintf(stderr, "tallyman: %s: %s\n", options->out != NULL ?
-		    options->out : "standard output", strerror(r->error));
+		    options->out : "standard output", strerror(-error));
 	}
 out:
 	settings_free(settings);
