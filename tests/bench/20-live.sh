@@ -1,43 +1,83 @@
 #!/bin/bash
-# iperf3 between two containers on one bridge: with nothing, with the agent,
-# with tcpdump writing headers to /dev/null.
+# What traffic loses by being watched: with nothing, with the agent, and with
+# tcpdump writing headers to /dev/null, each in turn; p50 of the rounds.
+#	between		iperf3 from one container to another
+#	outside		iperf3 from a container to outside, through SNAT
+#	small		UDP datagrams of 64 bytes between containers, received
+#	connections	TCP connections a second through SNAT
 . "$(dirname "$0")/bench.sh"
 
-length=${BENCH_SECONDS:-4}
+rounds=${BENCH_ROUNDS:-5}
+length=${BENCH_SECONDS:-2}
+connections=${BENCH_CONNECTIONS:-1500}
 host_need iperf3 tcpdump jq
 host_need_agent
 host_begin tools
-agent_config
+agent_config "${BENCH_CONFIG:-}"
 docker run -d --name server tallyman-test/tools:1 iperf3 -s >/dev/null
 docker run -d --name client tallyman-test/tools:1 sleep 100000 >/dev/null
 ip=$(container_ip server)
+pid=$(docker inspect -f '{{.State.Pid}}' client)
+on_outside_bg iperf3 -s >/dev/null
+on_outside_bg "$TH_TRAFFIC" tcp-server 7100 100 >/dev/null
 
-once() {
-	docker exec client iperf3 -c "$ip" -t "$length" -J |
-	    jq .end.sum_received.bits_per_second
+iperf() {
+	docker exec client iperf3 -J -t "$length" "$@"
 }
-wait_for 10 docker exec client iperf3 -c "$ip" -t 1
+between() {
+	iperf -c "$ip" | jq .end.sum_received.bits_per_second
+}
+outside() {
+	iperf -c "$TH_OUTSIDE_IP" | jq .end.sum_received.bits_per_second
+}
+small() {
+	iperf -c "$ip" -u -l 64 -b 0 |
+	    jq '.end.sum | (.packets - .lost_packets) / .seconds'
+}
+connections() {
+	local took
+
+	took=$(seconds nsenter --net="/proc/$pid/ns/net" "$TH_TRAFFIC" \
+	    tcp-client "$TH_OUTSIDE_IP" 7100 "$connections" 100 0) &&
+	    awk -v n="$connections" -v t="$took" 'BEGIN { print n / t }'
+}
+# with WHO SCENARIO...
+with() {
+	local who=$1 what
+
+	shift
+	for what; do
+		$what >>"$tmp/$who.$what"
+	done
+}
+wait_for 10 iperf -c "$ip"
+wait_for 10 iperf -c "$TH_OUTSIDE_IP"
 
 losses=
 for ((i = 0; i < rounds; i++)); do
-	once >>"$tmp/nothing"
+	with nothing between outside small connections
 	if agent_start; then
-		once >>"$tmp/agent"
+		with agent between outside small connections
 		losses=$(agent_losses)
 		agent_stop
 	fi
 	on_host_bg tcpdump -i any -s 256 -w /dev/null 2>"$tmp/tcpdump.err"
-	pid=$!
+	dump=$!
 	wait_for 10 grep -q 'listening on' "$tmp/tcpdump.err"
-	once >>"$tmp/tcpdump"
-	kill -TERM $pid
-	wait $pid
+	with tcpdump between outside
+	kill -TERM $dump
+	wait $dump
 done
-base=$(best high <"$tmp/nothing")
-printf 'live: iperf3 between two containers, %d s, best of %d\n' \
-    "$length" "$rounds"
-row "nothing" "$base" bit/s "$base"
-[[ ! -s $tmp/agent ]] || row "tallyman" "$(best high <"$tmp/agent")" bit/s \
-    "$base" "$losses"
-row "tcpdump -i any -s 256" "$(best high <"$tmp/tcpdump")" bit/s "$base" \
+printf 'live: p50 of %d rounds of %d s\n' "$rounds" "$length"
+for what in between outside small connections; do
+	base=$(median <"$tmp/nothing.$what")
+	unit=bit/s
+	[[ $what != small ]] || unit=packets/s
+	[[ $what != connections ]] || unit=1/s
+	for who in nothing agent tcpdump; do
+		[[ ! -s $tmp/$who.$what ]] || row "$what, $who" \
+		    "$(median <"$tmp/$who.$what")" $unit "$base"
+	done
+done
+printf '  agent: %s; tcpdump: %s\n' "${losses:-did not start}" \
     "$(grep -o '[0-9]* packets dropped by kernel' "$tmp/tcpdump.err")"

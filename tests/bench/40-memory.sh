@@ -33,3 +33,8 @@ printf 'memory of the agent, %d processes\n' "$(agent_pids | wc -l)"
 row "idle, resident" "$rss" KiB "$rss" "proportional $pss KiB"
 row "with $containers containers, resident" "$rss50" KiB "$rss" \
     "proportional $pss50 KiB"
+
+# In the tables of stream, offline: at 100,000 flows.
+make -s -C "$top_builddir" tests/bench/bench_stream >/dev/null &&
+    "$top_builddir/tests/bench/bench_stream" 100000 2 | grep memory |
+    sed 's/^/  /'

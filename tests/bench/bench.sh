@@ -38,6 +38,16 @@ best() {
 	sort -n | if [[ $1 == low ]]; then head -n 1; else tail -n 1; fi
 }
 
+# median: p50 of the numbers on standard input.
+median() {
+	sort -g | awk '{ v[NR] = $1 } END {
+		low = v[int((NR + 1) / 2)]
+		high = v[int(NR / 2) + 1]
+		if (NR > 0)
+			printf("%.6g\n", (low + high) / 2)
+	}'
+}
+
 # row NAME VALUE UNIT BASE [NOTE]: VALUE and its ratio to BASE.
 row() {
 	awk -v n="$1" -v v="$2" -v u="$3" -v b="$4" -v m="${5:-}" 'BEGIN {

@@ -215,7 +215,7 @@ run(const char *name, struct bench b)
 	struct ledger *ledger = ledger_new();
 	struct pipeline *pipeline = pipeline_new(ledger, &clock);
 	uint64_t expected = (uint64_t)b.flows * b.rounds;
-	size_t flow, round, before, batches;
+	size_t flow, round, before, aliases, batches, datagrams = 0;
 	unsigned point;
 
 	batches = (b.flows + BATCH - 1) / BATCH * b.rounds;
@@ -231,18 +231,27 @@ run(const char *name, struct bench b)
 	before = resident();
 	for (flow = 0; flow < b.flows; flow++)
 		know_alias(&b, flow);
+	aliases = resident();
 	for (round = 0; round < b.rounds; round++) {
 		for (flow = 0; flow < b.flows; flow += BATCH)
 			feed(&b, flow, round);
+		if (round == 1 && b.proto != IPPROTO_TCP)
+			datagrams = resident() - datagrams;
 		if (round != 0)
 			continue;
 		/* Making flows is another cost. */
+		datagrams = resident();
 		printf("%s: %zu flows: %llu ns for the three copies of the "
-		    "first packet, %zu B of memory each with alias\n", name,
-		    b.flows, (unsigned long long)(b.total_ns / b.flows),
-		    (resident() - before) / b.flows);
+		    "first packet; memory of each alias %zu B, of each flow "
+		    "with its first packet %zu B\n", name, b.flows,
+		    (unsigned long long)(b.total_ns / b.flows),
+		    (aliases - before) / b.flows,
+		    (datagrams - aliases) / b.flows);
 		b.n_batches = 0;
 	}
+	if (b.proto != IPPROTO_TCP)
+		printf("%s: memory of a datagram in the window %zu B\n", name,
+		    datagrams / b.flows);
 	print(name, &b);
 	stream_tick(b.stream);
 	if (noted(ledger, "packets") != expected ||
