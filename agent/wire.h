@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bundles have these numbers (agent/bundle.h): new ones go to the end. */
 enum wire_verb {
 	WIRE_NONE,
 	WIRE_OPEN_AUDIT,	/* answer: fd; text: how, or why not */
@@ -25,8 +26,6 @@ enum wire_verb {
 	WIRE_CONNTRACK_DUMP,	/* no answer: it comes on the descriptor */
 	WIRE_AUDIT_STATUS,	/* answer: text, see broker.c */
 	WIRE_AUDIT_RULES,	/* put our rules back; no answer */
-	WIRE_AUDIT_YIELD,	/* another daemon comes, or was there and is
-				   gone; answer: as WIRE_OPEN_AUDIT */
 	WIRE_PROC,		/* pid; answer: files of /proc/PID */
 	WIRE_PROC_SCAN,		/* answers: one WIRE_PROC each, then this one */
 	WIRE_DOCKER_LIST,	/* answer: JSON of GET /containers/json?all=1 */
@@ -35,6 +34,8 @@ enum wire_verb {
 	WIRE_READY,		/* the engine works; no answer */
 	WIRE_ALIVE,		/* the engine's loop turned; no answer */
 	WIRE_NETNS,		/* id, pid; answer: struct enrich_netns */
+	WIRE_AUDIT_YIELD,	/* another daemon comes, or was there and is
+				   gone; answer: as WIRE_OPEN_AUDIT */
 	WIRE_VERBS
 };
 
