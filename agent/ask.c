@@ -73,6 +73,15 @@ ask_verb(struct ask *a, enum wire_verb verb)
 	put(a, &req);
 }
 
+void
+ask_loopback(struct ask *a, const char *id, uint32_t pid)
+{
+	struct wire_request req = { .verb = WIRE_OPEN_LOOPBACK, .pid = pid };
+
+	memcpy(req.id, id, strnlen(id, WIRE_ID - 1));
+	put(a, &req);
+}
+
 static void
 docker_list(void *ctx)
 {

@@ -30,6 +30,8 @@ struct ask *ask_new(struct loop *, int fd, struct ledger *, ask_answer_fn,
     ask_gone_fn, void *ctx);
 void ask_free(struct ask *);
 void ask_verb(struct ask *, enum wire_verb);
+/* WIRE_OPEN_LOOPBACK; id: 64 hex digits. */
+void ask_loopback(struct ask *, const char *id, uint32_t pid);
 /* What enrichment gets. Lives in the object. */
 const struct enrich_ask *ask_enrich(struct ask *);
 

@@ -21,6 +21,7 @@
 #include "agent/wire.h"
 #include "collectors/audit/control.h"
 #include "collectors/conntrack/conntrack.h"
+#include "collectors/packet/loopback.h"
 #include "collectors/proc/proc.h"
 
 #include "lib/netns.h"
@@ -311,6 +312,42 @@ on_docker(void *ctx, enum wire_verb verb, const char *id, int status,
 		log_warnx("the engine is behind: an answer of Docker is lost");
 }
 
+/* What netns_run_in calls inside. */
+static int
+open_ring(void *ctx)
+{
+	return loopback_open(*(const size_t *)ctx);
+}
+
+/* The engine's word for a pid is not enough: it has to be the container's. */
+static int
+enter_and_open(struct broker *b, const struct wire_request *req,
+    struct buf *text)
+{
+	size_t snaplen = (size_t)b->settings->packet.snaplen;
+	int ns = procfs_open_netns(req->pid, req->id, text), fd;
+
+	if (ns < 0)
+		return ns;
+	fd = netns_run_in(ns, open_ring, &snaplen);
+	close(ns);
+	return fd;
+}
+
+static void
+open_loopback(struct broker *b, const struct wire_request *req)
+{
+	struct buf text;
+	int fd = -ECANCELED;
+
+	buf_init(&text, WIRE_CHUNK);
+	if (b->settings->packet.container_loopback)
+		fd = enter_and_open(b, req, &text);
+	reply(b, req, fd < 0 ? fd : 0, buf_text(&text), fd < 0 ? 0 : text.len,
+	    fd < 0 ? -1 : fd);
+	buf_fini(&text);
+}
+
 static void
 ready(struct broker *b, const struct wire_request *req)
 {
@@ -343,6 +380,7 @@ static void (*const verbs[WIRE_VERBS])(struct broker *,
 	[WIRE_READY] = ready,
 	[WIRE_ALIVE] = alive,
 	[WIRE_NETNS] = ask_netns,
+	[WIRE_OPEN_LOOPBACK] = open_loopback,
 };
 
 /* The outbox must not write any more: the number of the descriptor may soon
@@ -518,7 +556,8 @@ begin(struct broker *b, char *const engine_argv[])
 		return b->signals;
 	if ((rc = start_engine(b, engine_argv)) != 0)
 		return rc;
-	if ((rc = privileges_reduce()) != 0)
+	if ((rc = privileges_reduce(
+	    b->settings->packet.container_loopback)) != 0)
 		return rc;
 	b->outbox = outbox_new(b->wire, OUTBOX_BYTES);
 	b->docker = docker_client_new(b->settings->enrich.docker_socket,

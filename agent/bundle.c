@@ -288,8 +288,8 @@ void
 recorder_answer(struct recorder *r, struct wall when,
     const struct wire_answer *a, const void *bytes, size_t len)
 {
-	bool docker = a->verb >= WIRE_DOCKER_LIST &&
-	    a->verb <= WIRE_DOCKER_EVENTS;
+	bool docker = (a->verb >= WIRE_DOCKER_LIST &&
+	    a->verb <= WIRE_DOCKER_EVENTS) || a->verb == WIRE_OPEN_LOOPBACK;
 	enum bundle_file f = docker ? BUNDLE_DOCKER : BUNDLE_PROCFS;
 	struct json_writer w;
 

@@ -6,11 +6,14 @@
  *			"SOURCE COUNT WALL_NS", the time is the first one's
  *	packet.pcap	LINKTYPE_LINUX_SLL2, nanoseconds. The two reserved
  *			bytes of the cooked header hold the UDP GSO size where
- *			the capture knew it, else 0 as everywhere
+ *			the capture knew it, else 0 as everywhere. Interface
+ *			index 1073741824 + n: the loopback interface of the
+ *			container network namespace n (STREAM_INSIDE)
  *	audit.log	one record a line, "type=NAME msg=audit(...): ..."
  *	conntrack.ndjson, link.ndjson, proc.ndjson
  *			{"t":wall ns,"type":n,"hex":"one netlink datagram"}
- *	docker.ndjson	{"t":..,"verb":n,"status":n,"id":"..","text":".."}
+ *	docker.ndjson	{"t":..,"verb":n,"status":n,"id":"..","text":".."};
+ *			WIRE_OPEN_LOOPBACK: see agent/within.h
  *	procfs.ndjson	{"t":..,"verb":n,"pid":n,"status":n,"hex":".."}
  *
  * Recording: the engine's loop thread; files are opened by whoever asked and

@@ -16,6 +16,7 @@
 #include "agent/part.h"
 #include "agent/printer.h"
 #include "agent/privileges.h"
+#include "agent/within.h"
 #include "agent/works.h"
 #include "collectors/audit/audit.h"
 #include "collectors/audit/control.h"
@@ -62,6 +63,7 @@ struct engine {
 	struct ask			*ask;
 	struct enrich_ask		 enrich_ask;	/* filled with ask */
 	struct works			 works;
+	struct within			*within;	/* NULL: switched off */
 	uint32_t			 own_pids[2];
 	struct ear			 ears[COLLECTORS_COUNT];
 	struct part			 parts[PARTS];
@@ -319,6 +321,10 @@ on_answer(void *ctx, const struct wire_answer *a, const char *bytes,
 		on_opened(e, id, a, text, fd);
 		return;
 	}
+	if (a->verb == WIRE_OPEN_LOOPBACK && e->within != NULL) {
+		within_on_answer(e->within, a, bytes, len, fd);
+		return;
+	}
 	if (a->verb == WIRE_AUDIT_YIELD) {
 		on_audit_yield(e, a, text, fd);
 		return;
@@ -347,6 +353,70 @@ on_broker_gone(void *ctx)
 		log_errx("the broker is gone: stopping");
 	e->stopping = true;
 	loop_stop(e->loop);
+}
+
+/* Inside containers. */
+
+static void
+ask_inside(void *ctx, const char *id, uint32_t pid)
+{
+	struct engine *e = ctx;
+
+	ask_loopback(e->ask, id, pid);
+}
+
+static void
+on_inside_frame(void *ctx, const struct collector_input *in)
+{
+	struct engine *e = ctx;
+
+	tap(e, packet_collector.name, in);
+	packet_collector.feed(e->works.collectors[COLLECTORS_PACKET], in);
+}
+
+static void
+on_inside_told(void *ctx, const struct wire_answer *a, const char *text,
+    size_t len)
+{
+	struct engine *e = ctx;
+
+	if (e->recorder != NULL)
+		recorder_answer(e->recorder, mono_wall(&e->clock), a, text,
+		    len);
+	works_answer(&e->works, a, text, len);
+}
+
+static void
+on_inside_lost(void *ctx, uint64_t packets)
+{
+	struct engine *e = ctx;
+
+	stream_lost(e->works.stream, packets);
+}
+
+static void
+on_change(void *ctx, const struct container *c)
+{
+	struct engine *e = ctx;
+
+	if (e->within != NULL)
+		within_on_container(e->within, c);
+}
+
+static int
+open_within(struct engine *e)
+{
+	const struct within_env env = {
+		.loop = e->loop, .ledger = e->works.ledger,
+		.ask = ask_inside, .frame = on_inside_frame,
+		.told = on_inside_told, .lost = on_inside_lost, .ctx = e,
+	};
+
+	if (!e->settings->packet.container_loopback ||
+	    !e->settings->packet.enabled)
+		return 0;
+	e->within = within_new(&env);
+	return e->within == NULL ? -errno : 0;
 }
 
 /* Timers. */
@@ -469,6 +539,8 @@ on_tick(void *ctx, struct mono now)
 
 	let_packets_wait(e);
 	works_tick(&e->works, now);
+	if (e->within != NULL)
+		within_tick(e->within, now);
 	watch_docker(e, now);
 	/* Many rules may come and go at once. */
 	if (e->rules_gone)
@@ -592,6 +664,8 @@ say_again(struct engine *e)
 	(void)link_dump(e->works.collectors[COLLECTORS_LINK]);
 	ask_verb(e->ask, WIRE_CONNTRACK_DUMP);
 	enrich_ask_again(e->works.enrich);
+	if (e->within != NULL)
+		within_tell_again(e->within);
 }
 
 /* Writing to anything else may wait for somebody. */
@@ -766,6 +840,7 @@ begin_privileged(struct engine *e, const struct privileges_user *user)
 		.before_packets = before_packets,
 		.before_audit = before_audit, .before_ctx = e,
 		.on_container = on_container, .on_container_ctx = e,
+		.on_change = on_change,
 	};
 	int rc;
 
@@ -869,7 +944,8 @@ begin_unprivileged(struct engine *e)
 	if (e->ask == NULL)
 		return -errno;
 	e->enrich_ask = *ask_enrich(e->ask);
-	if ((rc = open_outputs(e)) != 0 || (rc = load_rules(e)) != 0)
+	if ((rc = open_within(e)) != 0 || (rc = open_outputs(e)) != 0 ||
+	    (rc = load_rules(e)) != 0)
 		return rc;
 	exclude_outputs(e);
 	if (e->writer != NULL)
@@ -958,6 +1034,8 @@ hear_last(struct engine *e)
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		hear(e, order[i], DRAIN_LAST);
+	if (e->within != NULL)
+		within_drain(e->within);
 }
 
 /* The end: what was heard goes through, then everything is closed. */
@@ -975,6 +1053,7 @@ finish(struct engine *e)
 		writer_close(e->writer);
 	for (int i = 0; i < COLLECTORS_COUNT; i++)
 		loop_fd_remove(e->ears[i].watch);
+	within_free(e->within);
 	works_fini(&e->works);
 	writer_free(e->writer);
 	outputs_free(e->outputs);

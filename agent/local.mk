@@ -30,6 +30,7 @@ noinst_LIBRARIES += %D%/libagent.a
 	%D%/settings.c %D%/settings.h \
 	%D%/source.c %D%/source.h \
 	%D%/status.c \
+	%D%/within.c %D%/within.h \
 	%D%/wire.c %D%/wire.h \
 	%D%/works.c %D%/works.h
 

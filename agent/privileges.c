@@ -16,6 +16,7 @@
  * NET_ADMIN			ctnetlink, the proc connector, receive buffers
  * SYS_ADMIN			the first network namespace, for multicast audit
  * SYS_PTRACE, DAC_READ_SEARCH	/proc/PID/exe of others
+ * NET_RAW (not always)		packets inside containers
  * KILL				ending the engine, which has another uid */
 static const unsigned broker_caps[] = {
 	CAP_AUDIT_CONTROL, CAP_AUDIT_READ, CAP_NET_ADMIN, CAP_SYS_ADMIN,
@@ -86,7 +87,7 @@ privileges_prefer(void)
 }
 
 int
-privileges_reduce(void)
+privileges_reduce(bool packets)
 {
 	if (geteuid() != 0)
 		return 0;
@@ -95,6 +96,9 @@ privileges_reduce(void)
 		if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
 		    broker_caps[i]) != 0)
 			return -EINVAL;
+	if (packets && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE |
+	    CAPNG_PERMITTED, CAP_NET_RAW) != 0)
+		return -EINVAL;
 	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
 		return -EPERM;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ? -errno : 0;

@@ -32,7 +32,8 @@ int privileges_drop(const struct privileges_user *);
  * kernel/audit.c). 0, or -errno when it stays as it was: CAP_SYS_NICE.
  */
 int privileges_prefer(void);
-/* Broker: keeps root's uid and the capabilities that its verbs need. */
-int privileges_reduce(void);
+/* Broker: keeps root's uid and the capabilities that its verbs need; packets:
+ * CAP_NET_RAW too, for sockets inside containers. */
+int privileges_reduce(bool packets);
 
 #endif

@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/procfs.h"
@@ -10,7 +12,7 @@
 #define PART_BYTES	4096
 
 static size_t
-read_part(int dir, const char *name, uint8_t *out)
+read_file(int dir, const char *name, void *out, size_t room)
 {
 	size_t used = 0;
 	ssize_t n;
@@ -18,11 +20,17 @@ read_part(int dir, const char *name, uint8_t *out)
 
 	if (fd == -1)
 		return 0;
-	while (used < PART_BYTES &&
-	    (n = read(fd, out + used, PART_BYTES - used)) > 0)
+	while (used < room &&
+	    (n = read(fd, (char *)out + used, room - used)) > 0)
 		used += (size_t)n;
 	close(fd);
 	return used;
+}
+
+static size_t
+read_part(int dir, const char *name, uint8_t *out)
+{
+	return read_file(dir, name, out, PART_BYTES);
 }
 
 static size_t
@@ -58,4 +66,65 @@ procfs_read(uint32_t pid, void *out)
 	close(dir);
 	/* Without stat the process went while it was read. */
 	return len == 0 ? -ESRCH : (int)(pos - (uint8_t *)out);
+}
+
+static int
+open_process(uint32_t pid)
+{
+	char path[32];
+	int dir;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32, pid);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir == -1 ? -ESRCH : dir;
+}
+
+static bool
+is_of_container(int dir, const char *container)
+{
+	char text[PART_BYTES];
+	size_t n = read_file(dir, "cgroup", text, sizeof(text));
+
+	return strlen(container) == 64 &&
+	    memmem(text, n, container, 64) != NULL;
+}
+
+static bool
+is_ours(const struct stat *ns)
+{
+	struct stat mine;
+
+	return stat("/proc/self/ns/net", &mine) == 0 &&
+	    mine.st_ino == ns->st_ino && mine.st_dev == ns->st_dev;
+}
+
+/* All of it through one descriptor: the pid may be another's by now. */
+int
+procfs_open_netns(uint32_t pid, const char *container, struct buf *text)
+{
+	int dir = open_process(pid), ns, rc = -ESRCH;
+	char table[PROCFS_SOCKETS];
+	struct stat st;
+
+	if (dir < 0)
+		return dir;
+	ns = openat(dir, "ns/net", O_RDONLY | O_CLOEXEC);
+	if (ns == -1 || !is_of_container(dir, container))
+		goto fail;
+	if (fstat(ns, &st) == -1 || is_ours(&st)) {
+		rc = -EEXIST;
+		goto fail;
+	}
+	buf_add_u64(text, st.st_ino);
+	buf_add_char(text, ' ');
+	buf_add(text, table, read_file(dir, "net/udp", table, sizeof(table)));
+	buf_add_char(text, '\0');
+	buf_add(text, table, read_file(dir, "net/tcp", table, sizeof(table)));
+	close(dir);
+	return ns;
+fail:
+	if (ns != -1)
+		close(ns);
+	close(dir);
+	return rc;
 }

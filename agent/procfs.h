@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
+
 /*
  * An answer is five parts, each a 32-bit length in host order and as many
  * bytes: cgroup, status, cmdline, the target of exe, and stat, each cut at
@@ -23,5 +25,15 @@ enum procfs_part {
 /* Bytes written to out (PROCFS_BYTES of room), or -ESRCH when the process is
  * gone. */
 int procfs_read(uint32_t pid, void *out);
+
+/*
+ * The network namespace of a process, if the 64 digits of container stand in
+ * its cgroup; the descriptor is for setns(2). text gets the namespace's inode,
+ * a space, the first PROCFS_SOCKETS bytes of net/udp, a NUL, and those of
+ * net/tcp. -ESRCH: gone, or not of that container; -EEXIST: it is our own
+ * namespace; -errno.
+ */
+#define PROCFS_SOCKETS	16384
+int procfs_open_netns(uint32_t pid, const char *container, struct buf *text);
 
 #endif

@@ -36,6 +36,11 @@ enum wire_verb {
 	WIRE_NETNS,		/* id, pid; answer: struct enrich_netns */
 	WIRE_AUDIT_YIELD,	/* another daemon comes, or was there and is
 				   gone; answer: as WIRE_OPEN_AUDIT */
+	WIRE_OPEN_LOOPBACK,	/* id of a container and pid of its first
+				   process; answer: fd, see collectors/packet/
+				   loopback.h; bytes: agent/within.h. -ECANCELED
+				   when it is switched off, -EEXIST when the
+				   container has no namespace of its own */
 	WIRE_VERBS
 };
 

@@ -1,6 +1,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,10 @@ on_container(void *ctx, const struct container *c)
 	struct json_writer json;
 	struct buf text;
 
+	if (w->env.on_change != NULL)
+		w->env.on_change(w->env.on_container_ctx, c);
+	if (w->env.on_container == NULL)
+		return;
 	buf_init(&text, 0);
 	json_writer_init(&json, &text);
 	container_write_json(c, &json);
@@ -119,7 +124,7 @@ works_init(struct works *w, const struct works_env *env)
 	w->enrich = enrich_new(&ee);
 	if (w->enrich == NULL)
 		return -ENOMEM;
-	if (env->on_container != NULL)
+	if (env->on_container != NULL || env->on_change != NULL)
 		container_table_on_change(enrich_containers(w->enrich),
 		    on_container, w);
 	return make_collectors(w);
@@ -230,6 +235,27 @@ on_docker(struct works *w, const struct wire_answer *a, const char *bytes,
 	}
 }
 
+/* "SCOPE UDP TCP", see agent/within.h. */
+static void
+on_inside(struct works *w, const struct wire_answer *a, const char *bytes,
+    size_t len)
+{
+	unsigned scope = 0, udp = 0, tcp = 0;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.*s", (int)(len < sizeof(text) ? len :
+	    sizeof(text) - 1), len > 0 ? bytes : "");
+	if (a->status != 0 ||
+	    sscanf(text, "%5u %5u %5u", &scope, &udp, &tcp) != 3 ||
+	    scope == 0 || scope > STREAM_INSIDE_MAX || udp > UINT16_MAX ||
+	    tcp > UINT16_MAX)
+		return;
+	stream_inside(w->stream, &(struct stream_inside){
+	    .scope = (uint16_t)scope, .resolver_udp = (uint16_t)udp,
+	    .resolver_tcp = (uint16_t)tcp });
+	enrich_within(w->enrich, (uint16_t)scope, a->id);
+}
+
 void
 works_answer(struct works *w, const struct wire_answer *a, const char *bytes,
     size_t len)
@@ -246,6 +272,9 @@ works_answer(struct works *w, const struct wire_answer *a, const char *bytes,
 		break;
 	case WIRE_PROC_SCAN:
 		process_on_scan_end(enrich_processes(w->enrich));
+		break;
+	case WIRE_OPEN_LOOPBACK:
+		on_inside(w, a, bytes, len);
 		break;
 	case WIRE_DOCKER_LIST:
 	case WIRE_DOCKER_INSPECT:

@@ -32,6 +32,9 @@ struct works_env {
 				    const char *name, const char *json,
 				    size_t len);
 	void			*on_container_ctx;
+	/* A container as the table has it, at every change; or NULL. */
+	void			(*on_change)(void *ctx,
+				    const struct container *);
 };
 
 struct works {

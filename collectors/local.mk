@@ -7,7 +7,8 @@ noinst_LIBRARIES += %D%/libcollectors.a
 %C%_libcollectors_a_SOURCES += %D%/packet/packet.c %D%/packet/packet.h \
 	%D%/packet/promisc.c %D%/packet/promisc.h \
 	%D%/packet/filter.c %D%/packet/filter.h \
-	%D%/packet/ring.c %D%/packet/ring.h
+	%D%/packet/ring.c %D%/packet/ring.h \
+	%D%/packet/loopback.c %D%/packet/loopback.h
 %C%_libcollectors_a_SOURCES += \
 	%D%/audit/address.c %D%/audit/address.h \
 	%D%/audit/arguments.c %D%/audit/arguments.h \

@@ -350,3 +350,12 @@ enrich_host_address(struct enrich *e, const struct ipaddr *ip, bool gone)
 {
 	flow_host_address(e->flows, ip, gone);
 }
+
+void
+enrich_within(struct enrich *e, uint16_t scope, const char *id)
+{
+	uint8_t binary[32];
+
+	if (container_id_parse(id, strlen(id), binary))
+		flow_within(e->flows, scope, binary);
+}

@@ -77,5 +77,7 @@ bool enrich_docker_ready(const struct enrich *);
 size_t enrich_container_count(const struct enrich *);
 /* An address of the host came or went (collectors/link). */
 void enrich_host_address(struct enrich *, const struct ipaddr *, bool gone);
+/* See flow_within; id: 64 hex digits. */
+void enrich_within(struct enrich *, uint16_t scope, const char *id);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "enrich/flow.h"
 #include "enrich/opener.h"
+#include "enrich/within.h"
 #include "lib/map.h"
 
 #define HOST_ADDRESSES	4096
@@ -38,6 +39,7 @@ struct flow_join {
 	struct opener_table	*openers;
 	struct map		*sticky;	/* 32 bytes of flow id */
 	struct map		*host;		/* our own addresses */
+	struct within_table	*within;
 	ledger_count		*joined, *ambiguous, *without, *recorded,
 				*evicted;
 };
@@ -98,7 +100,9 @@ flow_join_new(const struct flow_env *env)
 	t->sticky = map_new(32, sizeof(struct sticky), FLOW_STICKY, forget, t);
 	t->host = map_new(sizeof(struct ipaddr), 1, HOST_ADDRESSES, NULL,
 	    NULL);
-	if (t->openers == NULL || t->sticky == NULL || t->host == NULL) {
+	t->within = within_table_new();
+	if (t->openers == NULL || t->sticky == NULL || t->host == NULL ||
+	    t->within == NULL) {
 		flow_join_free(t);
 		errno = ENOMEM;
 		return NULL;
@@ -118,6 +122,7 @@ flow_join_free(struct flow_join *t)
 	if (t->host != NULL)
 		map_free(t->host);
 	opener_table_free(t->openers);
+	within_table_free(t->within);
 	free(t);
 }
 
@@ -128,6 +133,12 @@ flow_host_address(struct flow_join *t, const struct ipaddr *ip, bool gone)
 		map_remove(t->host, map_get(t->host, ip));
 	else
 		(void)map_put(t->host, ip, NULL);
+}
+
+void
+flow_within(struct flow_join *t, uint16_t scope, const uint8_t id[static 32])
+{
+	within_add(t->within, scope, id);
 }
 
 void
@@ -161,7 +172,8 @@ flow_on_process(void *self, const struct event *ev, struct process *p)
 	struct opener_process *s;
 
 	if (event_dataset(ev) != EVENT_NETWORK || ip == NULL ||
-	    ipaddr_is_loopback(&ip->ip) || !sent_something(ev))
+	    !sent_something(ev) || (ipaddr_is_loopback(&ip->ip) &&
+	    !within_is_used(t->within)))
 		return;
 	s = opener_process_new(t->openers, p, event_str(ev, FIELD_USER_ID));
 	if (s == NULL)
@@ -190,6 +202,7 @@ struct ends {
 	struct ipaddr		 dialled;
 	uint16_t		 port;
 	bool			 udp, source_is_host;
+	bool			 inside;	/* of one namespace */
 	struct wall		 start;
 };
 
@@ -330,6 +343,32 @@ find_end(struct flow_join *t, struct end *e, struct wall when, bool is_source)
 	find_by_interface(t, e, is_source);
 }
 
+/* A flow that never left a network namespace: whoever lives there then. */
+static void
+find_inside(struct flow_join *t, const struct event *ev, struct ends *e)
+{
+	struct netns_member then[NETNS_MEMBERS];
+	struct end *s = &e->source;
+	struct ipaddr to = e->destination.ip;
+	size_t n;
+
+	s->network = "";
+	s->n_behind = within_members(t->within,
+	    (uint16_t)event_num(ev, FIELD_TALLYMAN_FLOW_INSIDE), s->behind);
+	n = s->n_behind == 0 ? 0 : netns_partners(t->env.owner->netns,
+	    s->behind[0].id, e->start, then);
+	if (n != 0) {
+		memcpy(s->behind, then, n * sizeof(*then));
+		s->n_behind = n;
+	}
+	s->container = first_behind(t, s);
+	s->method = "namespace";
+	s->confidence = s->n_behind > 1 ? "medium" : "high";
+	e->inside = true;
+	e->destination = *s;
+	e->destination.ip = to;
+}
+
 static struct ends
 find_ends(struct flow_join *t, const struct event *ev)
 {
@@ -348,6 +387,10 @@ find_ends(struct flow_join *t, const struct event *ev)
 	    FIELD_OBSERVER_EGRESS_INTERFACE_ID);
 	e.port = (uint16_t)event_num(ev, FIELD_DESTINATION_PORT);
 	e.udp = strcmp(event_str(ev, FIELD_NETWORK_TRANSPORT), "tcp") != 0;
+	if (event_has(ev, FIELD_TALLYMAN_FLOW_INSIDE) == EVENT_SET) {
+		find_inside(t, ev, &e);
+		return e;
+	}
 	find_end(t, &e.source, e.start, true);
 	find_end(t, &e.destination, e.start, false);
 	e.source_is_host = e.source.container == NULL &&
@@ -604,6 +647,8 @@ end_lacks(struct flow_join *t, const struct end *e)
 static bool
 lacks_container(struct flow_join *t, const struct ends *e)
 {
+	if (e->inside)
+		return e->source.container == NULL;
 	return end_lacks(t, &e->source) || end_lacks(t, &e->destination);
 }
 

@@ -42,6 +42,10 @@ void flow_join_free(struct flow_join *);
 /* An event of a process whose owner is known: connects and sends are kept. */
 void flow_on_process(void *table, const struct event *, struct process *);
 void flow_host_address(struct flow_join *, const struct ipaddr *, bool gone);
+/* A container lives in the network namespace of this number: flows whose
+ * tallyman.flow.inside says so are its own. */
+void flow_within(struct flow_join *, uint16_t scope,
+    const uint8_t id[static 32]);
 /* Forgets old records. */
 void flow_tick(struct flow_join *);
 /* Enricher for datasets flow, dns, http and tls. */

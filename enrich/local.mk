@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libenrich.a
 	%D%/entry.c %D%/entry.h \
 	%D%/facts.c %D%/facts.h \
 	%D%/flow.c %D%/flow.h \
+	%D%/within.c %D%/within.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/netns.c %D%/netns.h \
 	%D%/opener.c %D%/opener.h \

@@ -49,7 +49,8 @@ const struct conf_key packet_conf_keys[] = {
 	KEY(ring_bytes, CONF_SIZE, "64MiB", 1 << 20, 1 << 30,
 	    "Memory shared with the kernel for packets."),
 	KEY(container_loopback, CONF_BOOL, "off", 0, 0,
-	    "Capture inside the namespaces of containers. Not available yet."),
+	    "Capture also what never leaves the network namespace of a "
+	    "container. Takes 1 MiB of memory for each, for at most 64."),
 	KEY(exclude, CONF_LIST, "[]", 0, 0,
 	    "pcap-filter(7) expressions of traffic that is not captured."),
 };
