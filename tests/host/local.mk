@@ -25,3 +25,4 @@ EXTRA_DIST += tests/support/auditd.sh tests/support/fake_kernel.c
 host_tests += %D%/17-audit-loss.sh
 host_tests += %D%/32-paths.sh
 host_tests += %D%/33-hairpin.sh
+host_tests += %D%/34-inside.sh
