@@ -402,7 +402,7 @@ hash_words(const struct count_key *key, const uint64_t w[static COUNT_WORDS])
 
 uint64_t
 count_identity(const struct count_key *key, const struct flow *f,
-    unsigned side, const struct decoded *d, uint64_t inner)
+    unsigned side, const struct decoded *d, uint64_t inner, bool with_tail)
 {
 	uint64_t w[COUNT_WORDS] = { 0 };
 	uint8_t *head = (uint8_t *)&w[3], *tail = (uint8_t *)&w[7];
@@ -411,7 +411,7 @@ count_identity(const struct count_key *key, const struct flow *f,
 
 	/* An error's body holds addresses that NAT changes. */
 	if (!d->inner) {
-		tail_n = tail_len(d);
+		tail_n = with_tail ? tail_len(d) : 0;
 		/* The usual lengths are copied without a call. */
 		if (n == HEAD_BYTES)
 			memcpy(head, d->payload, HEAD_BYTES);

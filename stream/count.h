@@ -75,9 +75,10 @@ struct count_key count_key_random(void);
 /*
  * Identity of a datagram, ICMP or other packet within its flow. side: where
  * its source stands in the flow's key. inner: hash of the canonical tuple
- * inside an ICMP error, else 0.
+ * inside an ICMP error, else 0. tail: look at the end of the payload as well;
+ * no when some points show less of a packet than others.
  */
 uint64_t count_identity(const struct count_key *, const struct flow *,
-    unsigned side, const struct decoded *, uint64_t inner);
+    unsigned side, const struct decoded *, uint64_t inner, bool tail);
 
 #endif

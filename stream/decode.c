@@ -10,6 +10,9 @@
 #define ETHERTYPE_IPV6	0x86dd
 #define ETHERTYPE_QINQ	0x88a8
 
+#define VXLAN_HEADER	8
+#define VXLAN_FLAGS	0x08000000	/* I, a valid network; rest 0 */
+#define MACS		12
 #define TAGS_MAX	4
 #define EXTENSIONS_MAX	16
 
@@ -380,4 +383,30 @@ decode_packet(uint16_t ethertype, const uint8_t *bytes, size_t len,
 	memset(out, 0, sizeof(*out));
 	out->family = version;
 	return parse_ip(&c, wire_len, out);
+}
+
+bool
+decode_is_vxlan(const struct decoded *d)
+{
+	return d->proto == IPPROTO_UDP && !d->fragment &&
+	    d->destination.port == DECODE_VXLAN_PORT &&
+	    d->captured >= VXLAN_HEADER && at32(d->payload) == VXLAN_FLAGS &&
+	    d->payload[VXLAN_HEADER - 1] == 0;
+}
+
+enum decode_verdict
+decode_vxlan(const struct decoded *outer, uint32_t *vni, struct decoded *inner)
+{
+	const uint32_t header = VXLAN_HEADER + MACS + 2;
+	struct cursor c = cursor_make(outer->payload, outer->captured);
+	uint16_t ethertype;
+
+	cursor_skip(&c, 4);
+	*vni = cursor_u32be(&c) >> 8;
+	cursor_skip(&c, MACS);
+	ethertype = cursor_u16be(&c);
+	if (!cursor_ok(&c) || outer->payload_len < header)
+		return DECODE_TRUNCATED;
+	return decode_packet(ethertype, c.pos, cursor_left(&c),
+	    outer->payload_len - header, inner);
 }

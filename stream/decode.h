@@ -8,7 +8,7 @@
  * payload length of 0 is a packet larger than 64 KiB (BIG TCP): there the
  * length on the wire counts.
  *
- * Sources: RFC 791, 8200, 9293, 768, 792, 4443, IEEE 802.1Q.
+ * Sources: RFC 7348, 791, 8200, 9293, 768, 792, 4443, IEEE 802.1Q.
  * Threads: any; no state. Nothing allocates, logs or blocks.
  */
 #ifndef STREAM_DECODE_H
@@ -83,6 +83,20 @@ struct decoded {
 /* ethertype in host order. *out holds nothing of use unless DECODE_OK. */
 enum decode_verdict decode_packet(uint16_t ethertype, const uint8_t *bytes,
     size_t len, size_t wire_len, struct decoded *out);
+
+/*
+ * Is this a packet of VXLAN: UDP to port 4789, with a header that has its
+ * network and nothing else (RFC 7348 section 5)?
+ */
+#define DECODE_VXLAN_PORT	4789
+bool decode_is_vxlan(const struct decoded *);
+/*
+ * The packet inside, for which decode_is_vxlan is true. *vni is set in every
+ * case; the rest as decode_packet, with lengths from inside and payload in
+ * the bytes of the outer one.
+ */
+enum decode_verdict decode_vxlan(const struct decoded *outer, uint32_t *vni,
+    struct decoded *inner);
 
 /*
  * Reads the transport header of a packet that was put together from

@@ -66,6 +66,7 @@ struct flow_extra {
 #define FLOW_BIT_FIN_ACKED(d)	(0x0800U << (d))
 #define FLOW_BIT_RST		0x2000
 #define FLOW_BIT_RELAY		0x4000	/* relay.h keeps an entry */
+#define FLOW_BIT_TUNNEL		0x8000	/* tunnel.h does */
 
 struct flow {
 	struct key		 key;

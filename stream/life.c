@@ -4,6 +4,7 @@
 
 #include "stream/relay.h"
 #include "stream/report.h"
+#include "stream/tunnel.h"
 
 #define QUIET_MS	500	/* least time between two reports */
 #define LINGER_MS	200	/* after the last packet of a closed flow */
@@ -31,6 +32,8 @@ report(struct tracker *t, uint32_t number, bool final)
 
 	if (f->bits & FLOW_BIT_RELAY)
 		env.relay = relay_find(t, number, final);
+	if (f->bits & FLOW_BIT_TUNNEL)
+		env.tunnel = tunnel_find(t, number, final);
 	t->tally.n[TALLY_REPORT_DUE]++;
 	f->reported_ms = t->now_ms;
 	if (report_flow(&env, f, final))
@@ -46,6 +49,8 @@ life_drop(struct tracker *t, uint32_t number)
 
 	if (f->bits & FLOW_BIT_RELAY)
 		relay_forget(t, number);
+	if (f->bits & FLOW_BIT_TUNNEL)
+		tunnel_forget(t, number);
 	if (tracker_conn(t, f) != NULL &&
 	    nat_conn(t->nat, f->conn)->flow == number)
 		nat_release(t->nat, f->conn, t->now_ms);

@@ -13,6 +13,8 @@ struct links {
 	size_t			 n_addresses;
 	uint32_t		 bridges[LINKS_BRIDGES_MAX];	/* ifindex */
 	size_t			 n_bridges;
+	struct { uint32_t ifindex, vni; } vxlans[LINKS_VXLANS_MAX];
+	size_t			 n_vxlans;
 	char			 text[16];
 };
 
@@ -69,6 +71,40 @@ links_is_bridge(const struct links *l, uint32_t ifindex)
 	return false;
 }
 
+static void
+set_vxlan(struct links *l, uint32_t ifindex, uint32_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_vxlans; i++)
+		if (l->vxlans[i].ifindex == ifindex)
+			break;
+	if (vni == 0 && i < l->n_vxlans)
+		l->vxlans[i] = l->vxlans[--l->n_vxlans];
+	if (vni == 0 || i == LINKS_VXLANS_MAX)
+		return;
+	l->vxlans[i].ifindex = ifindex;
+	l->vxlans[i].vni = vni;
+	l->n_vxlans += i == l->n_vxlans;
+}
+
+bool
+links_has_vni(const struct links *l, uint32_t vni)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_vxlans; i++)
+		if (l->vxlans[i].vni == vni)
+			return true;
+	return false;
+}
+
+bool
+links_has_vxlan(const struct links *l)
+{
+	return l->n_vxlans != 0;
+}
+
 void
 links_set(struct links *l, const struct stream_link *link)
 {
@@ -76,6 +112,7 @@ links_set(struct links *l, const struct stream_link *link)
 
 	set_bridge(l, link->ifindex,
 	    !link->gone && link->kind == STREAM_LINK_BRIDGE);
+	set_vxlan(l, link->ifindex, link->gone ? 0 : link->vni);
 	if (link->gone) {
 		if (have != NULL)
 			have->gone = true;

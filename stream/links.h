@@ -3,7 +3,8 @@
  *
  * Threads: loop thread. Bounded: LINKS_MAX interfaces (one that is gone keeps
  * its name until it is evicted), LINKS_ADDRESSES_MAX addresses. Bridges
- * beyond LINKS_BRIDGES_MAX are not told from other interfaces.
+ * beyond LINKS_BRIDGES_MAX are not told from other interfaces, VXLAN devices
+ * beyond LINKS_VXLANS_MAX are as if they were elsewhere.
  */
 #ifndef STREAM_LINKS_H
 #define STREAM_LINKS_H
@@ -16,6 +17,7 @@
 #define LINKS_MAX		8192
 #define LINKS_ADDRESSES_MAX	4096
 #define LINKS_BRIDGES_MAX	256
+#define LINKS_VXLANS_MAX	256
 
 struct links;
 
@@ -27,6 +29,11 @@ void links_set(struct links *, const struct stream_link *);
 const struct stream_link *links_get(const struct links *, uint32_t ifindex);
 /* False also when nobody told about it. Cheap: asked for every packet. */
 bool links_is_bridge(const struct links *, uint32_t ifindex);
+/* Is there a VXLAN device of this network here? 0: never. */
+bool links_has_vni(const struct links *, uint32_t vni);
+/* Or of any: then some copies of a packet begin deeper in what was captured
+ * of them. */
+bool links_has_vxlan(const struct links *);
 /* The name, or "if7". Valid until the next call. */
 const char *links_name(struct links *, uint32_t ifindex);
 

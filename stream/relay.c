@@ -68,7 +68,7 @@ struct relay {
 	uint16_t	*of_flow;	/* index by flow number */
 	uint16_t	 newest[2][BUCKETS];
 	uint16_t	 free[RELAY_MAX + 1];
-	uint32_t	 n_free, top, hand;
+	uint32_t	 n_free, top, hand, limit;
 	uint32_t	 order, entered;
 	int64_t		 doubt_ns;	/* latest stamp of what was missed */
 	uint32_t	 ticked_ms;
@@ -81,7 +81,8 @@ relay_new(size_t max_flows, struct wall now)
 
 	if (r == NULL)
 		return NULL;
-	r->entries = calloc(RELAY_MAX + 1, sizeof(*r->entries));
+	r->limit = max_flows < RELAY_MAX ? (uint32_t)max_flows : RELAY_MAX;
+	r->entries = calloc(r->limit + 1, sizeof(*r->entries));
 	r->of_flow = calloc(max_flows + 1, sizeof(*r->of_flow));
 	if (r->entries == NULL || r->of_flow == NULL) {
 		relay_free(r);
@@ -171,7 +172,7 @@ evict(struct tracker *t)
 	if (r->doubt_ns < e->first_ns)
 		r->doubt_ns = e->first_ns;
 	release(t, (uint16_t)r->hand);
-	r->hand = r->hand == RELAY_MAX ? 1 : r->hand + 1;
+	r->hand = r->hand == r->limit ? 1 : r->hand + 1;
 }
 
 /* Places. */
@@ -231,7 +232,7 @@ make_entry(struct tracker *t, uint32_t number)
 
 	if (r->doubt_ns == 0)
 		r->doubt_ns = f->first_ns;
-	if (r->n_free == 0 && r->top == RELAY_MAX)
+	if (r->n_free == 0 && r->top == r->limit)
 		evict(t);
 	at = r->n_free != 0 ? r->free[--r->n_free] : (uint16_t)++r->top;
 	e = &r->entries[at];

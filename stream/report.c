@@ -48,7 +48,7 @@ is_icmp(const struct flow *f)
 static bool
 is_inside(const struct flow *f)
 {
-	return f->key.scope != 0;
+	return f->key.scope != 0 && f->key.scope < TUNNEL_SCOPE;
 }
 
 static uint32_t
@@ -558,6 +558,18 @@ set_relay(struct event *ev, const struct relay_link *link)
 }
 
 static void
+set_tunnel(struct event *ev, const struct tunnel_link *link)
+{
+	size_t i;
+
+	event_set_cstr(ev, FIELD_TALLYMAN_FLOW_TUNNEL_TYPE, "vxlan");
+	event_set_num(ev, FIELD_TALLYMAN_FLOW_TUNNEL_ID, link->vni);
+	for (i = 0; i < link->n; i++)
+		event_add_str(ev, FIELD_TALLYMAN_FLOW_TUNNEL_OUTER,
+		    link->outer[i], strlen(link->outer[i]), true);
+}
+
+static void
 set_gaps(struct event *ev, uint64_t lost)
 {
 	char text[64];
@@ -588,6 +600,8 @@ report_flow(const struct report_env *env, struct flow *f, bool final)
 		set_tcp_flags(ev, f);
 	if (env->relay.confidence != RELAY_NONE)
 		set_relay(ev, &env->relay);
+	if (env->tunnel.known)
+		set_tunnel(ev, &env->tunnel);
 	if (env->lost != 0)
 		set_gaps(ev, env->lost);
 	f->reports++;

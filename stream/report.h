@@ -15,6 +15,7 @@
 #include "stream/links.h"
 #include "stream/nat.h"
 #include "stream/relay.h"
+#include "stream/tunnel.h"
 
 struct report_env {
 	struct pipeline		*pipeline;
@@ -22,6 +23,7 @@ struct report_env {
 	const struct nat_conn	*conn;		/* of the flow; NULL none */
 	uint64_t		 lost;		/* packets lost meanwhile */
 	struct relay_link	 relay;		/* what it carries on */
+	struct tunnel_link	 tunnel;	/* what carries it */
 };
 
 enum report_left {

@@ -17,6 +17,7 @@
 #include "stream/place.h"
 #include "stream/relay.h"
 #include "stream/tracker.h"
+#include "stream/tunnel.h"
 
 #define CLOCK_TURN	16	/* copies between two looks at the clock */
 #define STAMP_SLACK_NS	MONO_S	/* stamps run backwards by less than this */
@@ -106,6 +107,9 @@ struct copy {
 	uint8_t		seen;
 	uint32_t	copies;		/* captured: fragments */
 	uint16_t	scope;		/* of its addresses */
+	bool		inner;		/* it came inside this flow: */
+	uint32_t	outer, outer_serial, vni;
+	uint16_t	gso_size;	/* of the packet or of what is inside */
 };
 
 /*
@@ -228,7 +232,8 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 
 	if (!tcp) {
 		identity = count_identity(&s->identity, f, dir == 0 ?
-		    tracker_side(f) : !tracker_side(f), d, inner);
+		    tracker_side(f) : !tracker_side(f), d, inner,
+		    !links_has_vxlan(s->t.links));
 		dedup_expect(s->dedup, identity);
 	}
 	point = flow_point_at(f, where_of(s, c, dir), dir);
@@ -296,12 +301,63 @@ settle_error(struct stream *s, struct decoded *d, const struct copy *copy)
 	return hash ^ ((uint64_t)d->inner_id << 1 | 1);
 }
 
+/* See stream_packet.gso_size. */
+static uint32_t
+count_segments(const struct decoded *d, uint16_t gso_size)
+{
+	if (gso_size == 0 || d->proto != IPPROTO_UDP ||
+	    d->payload_len <= gso_size || d->payload_len > UINT16_MAX)
+		return 0;
+	return (d->payload_len + gso_size - 1) / gso_size;
+}
+
+static void take_decoded(struct stream *, struct decoded *,
+    const struct copy *);
+
+/* The packet inside of one of VXLAN. One inside that is not looked for. */
+static void
+take_tunnel(struct stream *s, const struct decoded *outer, uint32_t number,
+    const struct copy *c)
+{
+	static const enum tally_what verdicts[DECODE_VERDICTS] = {
+		[DECODE_OK] = TALLY_TUNNEL_DELIVERED,
+		[DECODE_ARP] = TALLY_TUNNEL_ARP_SEEN,
+		[DECODE_NON_IP] = TALLY_TUNNEL_NON_IP_SEEN,
+		[DECODE_TRUNCATED] = TALLY_TUNNEL_CUT,
+		[DECODE_BAD_HEADER] = TALLY_TUNNEL_BAD,
+		[DECODE_UNSUPPORTED] = TALLY_TUNNEL_EXOTIC
+	};
+	struct copy inside = *c;
+	enum decode_verdict verdict;
+	struct decoded d;
+
+	s->t.tally.n[TALLY_TUNNEL_RECEIVED]++;
+	verdict = decode_vxlan(outer, &inside.vni, &d);
+	/* What was put together lies in defrag's own memory. */
+	if (verdict == DECODE_OK && d.fragment && c->copies > 1)
+		verdict = DECODE_UNSUPPORTED;
+	s->t.tally.n[verdicts[verdict]]++;
+	if (verdict == DECODE_ARP || verdict == DECODE_NON_IP)
+		s->t.tally.n[TALLY_TUNNEL_DELIVERED]++;
+	if (verdict != DECODE_OK)
+		return;
+	d.segments = count_segments(&d, c->gso_size);
+	inside.inner = true;
+	inside.outer = number;
+	inside.outer_serial = flow_get(s->t.flows, number)->serial;
+	inside.copies = 1;
+	inside.scope = tunnel_scope(&s->t, inside.vni);
+	s->t.tally.n[TALLY_FLOW_RECEIVED]++;
+	take_decoded(s, &d, &inside);
+}
+
 static void
 take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 {
 	bool syn = d->proto == IPPROTO_TCP && (d->tcp_flags &
 	    (DECODE_TCP_SYN | DECODE_TCP_ACK)) == DECODE_TCP_SYN;
 	struct place p = { .conn = NAT_NONE, .hashed = true };
+	struct place_found found;
 	struct nat_match m;
 	uint64_t inner = 0;
 	struct key key;
@@ -333,7 +389,13 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 		p.side = conn->side[NAT_ORIGINAL] ^ m.direction;
 		p.hashed = m.which == NAT_ORIGINAL;
 	}
-	count_copy(s, place_find(&s->t, &p, d, c->when), d, c, inner);
+	found = place_find(&s->t, &p, d, c->when);
+	if (c->inner)
+		tunnel_carry(&s->t, found.flow, found.direction, c->vni,
+		    c->outer, c->outer_serial);
+	count_copy(s, found, d, c, inner);
+	if (!c->inner && decode_is_vxlan(d))
+		take_tunnel(s, d, found.flow, c);
 }
 
 static void
@@ -353,32 +415,23 @@ take_partial(void *ctx, const struct defrag_done *done, bool readable)
 	take_packet(s, &d, &c);
 }
 
-/* See stream_packet.gso_size. */
-static uint32_t
-count_segments(const struct decoded *d, uint16_t gso_size)
-{
-	if (gso_size == 0 || d->proto != IPPROTO_UDP ||
-	    d->payload_len <= gso_size || d->payload_len > UINT16_MAX)
-		return 0;
-	return (d->payload_len + gso_size - 1) / gso_size;
-}
-
 static void
 take_fragment(struct stream *s, const struct decoded *fragment,
-    const struct stream_packet *packet)
+    const struct copy *copy)
 {
 	struct defrag_done done;
-	struct copy c;
+	struct copy c = *copy;
 	uint32_t lost;
 
-	switch (defrag_add(s->defrag, fragment, packet->ifindex, packet->seen,
-	    packet->when, s->t.now_ms, &done, &lost)) {
+	switch (defrag_add(s->defrag, fragment, copy->ifindex, copy->seen,
+	    copy->when, s->t.now_ms, &done, &lost)) {
 	case DEFRAG_WAITING:
 		break;
 	case DEFRAG_DONE:
-		c = (struct copy){ .when = done.when, .ifindex = done.ifindex,
-		    .seen = done.seen, .copies = done.fragments,
-		    .scope = stream_inside_of(done.ifindex) };
+		c.when = done.when;
+		c.ifindex = done.ifindex;
+		c.seen = done.seen;
+		c.copies = done.fragments;
 		take_packet(s, &done.packet, &c);
 		break;
 	case DEFRAG_BAD:
@@ -388,6 +441,15 @@ take_fragment(struct stream *s, const struct decoded *fragment,
 		s->t.tally.n[TALLY_FLOW_NO_MEMORY] += lost;
 		break;
 	}
+}
+
+static void
+take_decoded(struct stream *s, struct decoded *d, const struct copy *c)
+{
+	if (d->fragment)
+		take_fragment(s, d, c);
+	else
+		take_packet(s, d, c);
 }
 
 void
@@ -403,7 +465,8 @@ stream_packet(struct stream *s, const struct stream_packet *packet)
 	};
 	struct copy c = { .when = packet->when, .ifindex = packet->ifindex,
 	    .seen = packet->seen, .copies = 1,
-	    .scope = stream_inside_of(packet->ifindex) };
+	    .scope = stream_inside_of(packet->ifindex),
+	    .gso_size = packet->gso_size };
 	enum decode_verdict verdict;
 	struct decoded d;
 
@@ -418,12 +481,9 @@ stream_packet(struct stream *s, const struct stream_packet *packet)
 	if (verdict != DECODE_OK)
 		return;
 	s->t.tally.n[TALLY_FLOW_RECEIVED]++;
-	if (packet->gso_size != 0)
+	if (packet->gso_size != 0 && !decode_is_vxlan(&d))
 		d.segments = count_segments(&d, packet->gso_size);
-	if (d.fragment)
-		take_fragment(s, &d, packet);
-	else
-		take_packet(s, &d, &c);
+	take_decoded(s, &d, &c);
 }
 
 /* Conntrack, links. */
@@ -514,6 +574,7 @@ free_all(struct stream *s)
 	nat_free(s->t.nat);
 	links_free(s->t.links);
 	relay_free(s->t.relay);
+	tunnel_free(s->t.tunnel);
 	free(s);
 }
 
@@ -542,11 +603,12 @@ stream_new(const struct stream_conf *conf, struct ledger *ledger,
 	t->flows = flow_table_new((size_t)conf->max_flows, &t->pool,
 	    life_evict, t);
 	t->links = links_new();
+	t->tunnel = tunnel_new((size_t)conf->max_flows);
 	t->relay = relay_new((size_t)conf->max_flows, mono_wall(clock));
 	s->dedup = dedup_new((size_t)conf->max_datagrams, t->window_ms);
 	s->defrag = defrag_new(take_partial, s);
 	if (t->nat == NULL || t->flows == NULL || t->links == NULL ||
-	    t->relay == NULL ||
+	    t->relay == NULL || t->tunnel == NULL ||
 	    s->dedup == NULL || s->defrag == NULL) {
 		free_all(s);
 		errno = ENOMEM;

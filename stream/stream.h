@@ -112,6 +112,7 @@ struct stream_link {
 	bool			uplink;		/* has the default route, or is
 						   physical: a copy sent here
 						   left the host */
+	uint32_t		vni;		/* VXLAN: network, else 0 */
 };
 /* A namespace of STREAM_INSIDE. Docker's embedded DNS server has ports of its
  * own there, and NAT inside the namespace makes 53 of them. */

@@ -5,6 +5,7 @@ tally_bind(struct tally *t, struct ledger *ledger)
 {
 	struct ledger_stage *d = ledger_stage(ledger, "stream.decode");
 	struct ledger_stage *f = ledger_stage(ledger, "stream.flow");
+	struct ledger_stage *u = ledger_stage(ledger, "stream.tunnel");
 	struct ledger_stage *n = ledger_stage(ledger, "stream.nat");
 	struct ledger_stage *r = ledger_stage(ledger, "stream.reports");
 	ledger_count **to = t->to;
@@ -35,6 +36,15 @@ tally_bind(struct tally *t, struct ledger *ledger)
 	to[TALLY_FLOW_DATAGRAM_EVICTED] = ledger_noted(f, "datagrams_evicted");
 	to[TALLY_RELAY_LINKED] = ledger_noted(f, "relays");
 	to[TALLY_RELAY_EVICTED] = ledger_noted(f, "relay_waiters_evicted");
+	to[TALLY_TUNNEL_RECEIVED] = &u->received;
+	to[TALLY_TUNNEL_DELIVERED] = &u->delivered;
+	to[TALLY_TUNNEL_ARP_SEEN] = ledger_noted(u, "arp");
+	to[TALLY_TUNNEL_NON_IP_SEEN] = ledger_noted(u, "non_ip");
+	to[TALLY_TUNNEL_CUT] = ledger_dropped(u, "truncated");
+	to[TALLY_TUNNEL_BAD] = ledger_dropped(u, "bad_header");
+	to[TALLY_TUNNEL_EXOTIC] = ledger_dropped(u, "unsupported");
+	to[TALLY_TUNNEL_CROWDED] = ledger_noted(u, "networks_over_limit");
+	to[TALLY_TUNNEL_EVICTED] = ledger_noted(u, "links_evicted");
 	to[TALLY_NAT_RECEIVED] = &n->received;
 	to[TALLY_NAT_DELIVERED] = &n->delivered;
 	to[TALLY_NAT_MALFORMED] = ledger_dropped(n, "malformed");

@@ -22,6 +22,9 @@ enum tally_what {
 	TALLY_FLOW_EVICTED, TALLY_FLOW_STRAY, TALLY_FLOW_HOLES,
 	TALLY_FLOW_POINTS_FULL, TALLY_FLOW_DATAGRAM_EVICTED,
 	TALLY_FLOW_TOLD_LOST, TALLY_RELAY_LINKED, TALLY_RELAY_EVICTED,
+	TALLY_TUNNEL_RECEIVED, TALLY_TUNNEL_DELIVERED, TALLY_TUNNEL_ARP_SEEN,
+	TALLY_TUNNEL_NON_IP_SEEN, TALLY_TUNNEL_CUT, TALLY_TUNNEL_BAD,
+	TALLY_TUNNEL_EXOTIC, TALLY_TUNNEL_CROWDED, TALLY_TUNNEL_EVICTED,
 	TALLY_NAT_RECEIVED, TALLY_NAT_DELIVERED,
 	TALLY_NAT_MALFORMED, TALLY_NAT_UNKNOWN, TALLY_NAT_EVICTED,
 	TALLY_NAT_VANISHED, TALLY_NAT_REPLACED, TALLY_REPORT_DUE,
@@ -34,7 +37,7 @@ struct tally {
 	ledger_count	*to[TALLY_KINDS];
 };
 
-/* Makes the stages stream.decode, .flow, .nat and .reports. */
+/* Makes the stages stream.decode, .flow, .tunnel, .nat and .reports. */
 void tally_bind(struct tally *, struct ledger *);
 /* Adds everything to the ledger and begins at zero again. */
 void tally_flush(struct tally *);

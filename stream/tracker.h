@@ -20,6 +20,7 @@
 #include "stream/tally.h"
 
 struct relay;
+struct tunnel;
 
 #define TRACKER_LOSSES	64
 
@@ -33,6 +34,7 @@ struct tracker {
 	struct nat		*nat;
 	struct links		*links;
 	struct relay		*relay;
+	struct tunnel		*tunnel;
 	struct cover_pool	 pool;
 	struct hash_key		 secret;
 	struct pipeline		*pipeline;

@@ -275,16 +275,30 @@ port_is_hairpin(const struct nlattr *data)
 	return false;
 }
 
-static const char *
-read_linkinfo(const struct nlattr *info, bool *hairpin)
+static uint32_t
+vxlan_network(const struct nlattr *data)
 {
-	const struct nlattr *a, *slave_data = NULL;
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, data)
+		if (mnl_attr_get_type(a) == IFLA_VXLAN_ID)
+			return number_of(a, 0);
+	return 0;
+}
+
+static const char *
+read_linkinfo(const struct nlattr *info, bool *hairpin, uint32_t *vni)
+{
+	const struct nlattr *a, *slave_data = NULL, *data = NULL;
 	const char *kind = NULL, *slave = NULL;
 
 	mnl_attr_for_each_nested(a, info) {
 		switch (mnl_attr_get_type(a)) {
 		case IFLA_INFO_KIND:
 			kind = text_of(a);
+			break;
+		case IFLA_INFO_DATA:
+			data = a;
 			break;
 		case IFLA_INFO_SLAVE_KIND:
 			slave = text_of(a);
@@ -296,6 +310,8 @@ read_linkinfo(const struct nlattr *info, bool *hairpin)
 	}
 	*hairpin = slave != NULL && strcmp(slave, "bridge") == 0 &&
 	    slave_data != NULL && port_is_hairpin(slave_data);
+	*vni = kind != NULL && strcmp(kind, "vxlan") == 0 && data != NULL ?
+	    vxlan_network(data) : 0;
 	return kind;
 }
 
@@ -388,7 +404,8 @@ on_link(struct links *l, const struct nlmsghdr *nlh)
 			k->link.peer_netns = (int32_t)number_of(a, UINT32_MAX);
 			break;
 		case IFLA_LINKINFO:
-			kind = read_linkinfo(a, &k->hairpin);
+			kind = read_linkinfo(a, &k->hairpin,
+			    &k->link.vni);
 			break;
 		}
 	}

@@ -17,6 +17,20 @@ require(bool truth)
 		abort();
 }
 
+static void
+check_inside(const struct decoded *outer)
+{
+	struct decoded d;
+	uint32_t vni;
+
+	if (decode_vxlan(outer, &vni, &d) != DECODE_OK)
+		return;
+	require(vni < 1U << 24);
+	require(d.l3_len <= outer->payload_len);
+	require(d.payload >= outer->payload && d.payload + d.captured <=
+	    outer->payload + outer->captured);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -35,6 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	require(d.payload_len <= d.l3_len - d.l3_header);
 	require(d.captured <= d.payload_len);
 	require(d.payload >= bytes && d.payload + d.captured <= bytes + left);
+	if (decode_is_vxlan(&d))
+		check_inside(&d);
 	if (d.fragment)
 		require(d.l4_header == 0);
 	else

@@ -63,7 +63,7 @@ static uint32_t
 ip_number(uint8_t pick)
 {
 	static const uint32_t ips[] = { 0xac110002, 0xac110003, 0xc000020a,
-	    0xcb007109, 0xac110001, 0xe0000001, 0xac120002, 0xcb00710a };
+	    0xcb007109, 0xac110001, 0xe0000001, 0xac120002, 0x7f00000b };
 
 	return ips[pick % (sizeof(ips) / sizeof(ips[0]))];
 }
@@ -110,6 +110,8 @@ give(struct fuzz *f, uint16_t ethertype, const uint8_t *bytes, size_t len,
 	if (exact == NULL)
 		return;
 	memcpy(exact, bytes, len);
+	if (where & 0x40)
+		p.ifindex = STREAM_INSIDE + 1 + (where & 1);
 	p.bytes = exact;
 	p.when.ns = f->clock.wall.ns + stamp_us * MONO_US;
 	if (decode_packet(ethertype, exact, len, wire_len, &d) == DECODE_OK) {
@@ -166,6 +168,40 @@ make_packet(struct fuzz *f, struct cursor *c)
 	    20 + l4 + size, 20 + l4 + size, where, (int8_t)flags);
 }
 
+/* A short UDP or TCP packet inside VXLAN, of one of two networks. */
+static void
+make_tunnelled(struct fuzz *f, struct cursor *c)
+{
+	uint8_t b[20 + 8 + 22 + 20 + 20] = { 0x45 }, *in = b + 50;
+	uint8_t what = cursor_u8(c), ends = cursor_u8(c);
+	uint8_t ports = cursor_u8(c), where = cursor_u8(c);
+	uint32_t more = cursor_u8(c), inner = 20 + 20 + more;
+
+	put16(b + 2, 50 + inner);
+	b[9] = IPPROTO_UDP;
+	put32(b + 12, ip_number(ends));
+	put32(b + 16, ip_number(ends >> 4));
+	put16(b + 20, port(ports));
+	put16(b + 22, DECODE_VXLAN_PORT);
+	put16(b + 24, 30 + inner);
+	b[28] = 8;
+	b[34] = what & 1;
+	put16(b + 48, what & 2 ? 0x0806 : 0x0800);
+	in[0] = 0x45;
+	put16(in + 2, inner);
+	put16(in + 6, what & 4 ? 0x2000 : 0);
+	in[9] = what & 8 ? IPPROTO_TCP : IPPROTO_UDP;
+	put32(in + 12, ip_number(ends >> 4));
+	put32(in + 16, ip_number(ends));
+	put16(in + 20, port(ports));
+	/* One inside the other, too. */
+	put16(in + 22, what & 16 ? DECODE_VXLAN_PORT : 80);
+	put16(in + 24, 20 + more);
+	in[32] = 5 << 4;
+	in[33] = ports;
+	give(f, 0x0800, b, sizeof(b), 50 + inner, where, 0);
+}
+
 static void
 raw_packet(struct fuzz *f, struct cursor *c)
 {
@@ -216,11 +252,16 @@ tell_link(struct fuzz *f, struct cursor *c)
 	uint8_t n = cursor_u8(c);
 	struct stream_link link = { .ifindex = 2 + (n & 7),
 	    .gone = (n & 8) != 0, .kind = (n >> 4) % 7, .uplink = n >> 7,
+	    .vni = n & 1,
 	    .name = "x0", .peer_netns = (n & 3) - 1 };
 	struct stream_address address = { .ip = ip(n), .ifindex = 2,
 	    .gone = (n & 16) != 0 };
 
+	struct stream_inside inside = { .scope = 1 + (n & 1),
+	    .resolver_udp = port(n), .resolver_tcp = port(n >> 1) };
+
 	stream_link(f->stream, &link);
+	stream_inside(f->stream, &inside);
 	stream_address(f->stream, &address);
 	if (n == 255)
 		stream_lost(f->stream, 3);
@@ -234,6 +275,9 @@ step(struct fuzz *f, struct cursor *c)
 	switch (op & 15) {
 	default:
 		make_packet(f, c);
+		break;
+	case 9:
+		make_tunnelled(f, c);
 		break;
 	case 10:
 		raw_packet(f, c);
@@ -258,17 +302,25 @@ static void
 check(const struct fuzz *f)
 {
 	static const char *const names[] = {
-		"stream.decode", "stream.flow", "stream.nat", "stream.reports"
+		"stream.decode", "stream.flow", "stream.nat", "stream.reports",
+		"stream.tunnel"
 	};
 	struct ledger_stage *flow = ledger_stage(f->ledger, "stream.flow");
+	struct ledger_stage *tunnel = ledger_stage(f->ledger, "stream.tunnel");
+	uint64_t inner;
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		require(ledger_stage_balances(ledger_stage(f->ledger,
 		    names[i])));
-	require(ledger_get(&flow->received) == f->copies);
-	require(ledger_get(ledger_noted(flow, "packets")) <= f->copies);
-	require(f->delta_payload <= f->captured);
+	/* What is inside a tunnel counts as well. */
+	inner = ledger_get(&tunnel->delivered) -
+	    ledger_get(ledger_noted(tunnel, "arp")) -
+	    ledger_get(ledger_noted(tunnel, "non_ip"));
+	require(ledger_get(&flow->received) == f->copies + inner);
+	require(ledger_get(ledger_noted(flow, "packets")) <=
+	    f->copies + inner);
+	require(f->delta_payload <= (inner == 0 ? 1 : 2) * f->captured);
 	require(f->delta_bytes >= f->delta_payload ||
 	    f->delta_bytes + f->captured >= f->delta_payload);
 }

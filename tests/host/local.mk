@@ -26,3 +26,4 @@ host_tests += %D%/17-audit-loss.sh
 host_tests += %D%/32-paths.sh
 host_tests += %D%/33-hairpin.sh
 host_tests += %D%/34-inside.sh
+host_tests += %D%/35-vxlan.sh

@@ -17,3 +17,5 @@ unit_tests += %D%/test_relay
 %C%_test_relay_LDADD = $(WORLD_LIBS)
 unit_tests += %D%/test_segments
 %C%_test_segments_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_tunnel
+%C%_test_tunnel_LDADD = $(WORLD_LIBS)

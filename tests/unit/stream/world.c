@@ -428,7 +428,8 @@ bool
 world_balances(const struct world *w)
 {
 	static const char *const names[] = {
-		"stream.decode", "stream.flow", "stream.nat", "stream.reports"
+		"stream.decode", "stream.flow", "stream.nat", "stream.reports",
+		"stream.tunnel"
 	};
 	size_t i;
 

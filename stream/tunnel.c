@@ -1,0 +1,145 @@
+#include "stream/tunnel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream/report.h"
+
+struct carried {
+	uint32_t	flow;		/* 0: free */
+	uint32_t	vni;
+	uint32_t	outer[2], serial[2];	/* by direction; 0 none */
+	char		id[2][HASH_ID_TEXT];	/* "" until it is known */
+};
+
+struct tunnel {
+	struct carried	*flows;		/* from index 1 */
+	uint16_t	*of_flow;
+	uint32_t	 hand, limit;
+	uint32_t	 spaces[TUNNEL_SPACES];
+	uint32_t	 n_spaces, latest;	/* found last */
+};
+
+struct tunnel *
+tunnel_new(size_t max_flows)
+{
+	struct tunnel *u = calloc(1, sizeof(*u));
+
+	if (u == NULL)
+		return NULL;
+	u->limit = max_flows < TUNNEL_FLOWS ? (uint32_t)max_flows :
+	    TUNNEL_FLOWS;
+	u->flows = calloc(u->limit + 1, sizeof(*u->flows));
+	u->of_flow = calloc(max_flows + 1, sizeof(*u->of_flow));
+	if (u->flows == NULL || u->of_flow == NULL) {
+		tunnel_free(u);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return u;
+}
+
+void
+tunnel_free(struct tunnel *u)
+{
+	if (u == NULL)
+		return;
+	free(u->flows);
+	free(u->of_flow);
+	free(u);
+}
+
+uint16_t
+tunnel_scope(struct tracker *t, uint32_t vni)
+{
+	struct tunnel *u = t->tunnel;
+	uint32_t i = u->latest;
+
+	if (links_has_vni(t->links, vni))
+		return 0;
+	if (i >= u->n_spaces || u->spaces[i] != vni)
+		for (i = 0; i < u->n_spaces; i++)
+			if (u->spaces[i] == vni)
+				break;
+	if (i == TUNNEL_SPACES) {
+		t->tally.n[TALLY_TUNNEL_CROWDED]++;
+		return TUNNEL_SCOPE + TUNNEL_SPACES;
+	}
+	if (i == u->n_spaces)
+		u->spaces[u->n_spaces++] = vni;
+	u->latest = i;
+	return (uint16_t)(TUNNEL_SCOPE + i);
+}
+
+static void
+release(struct tracker *t, uint32_t at)
+{
+	struct tunnel *u = t->tunnel;
+	uint32_t flow = u->flows[at].flow;
+
+	flow_get(t->flows, flow)->bits &= (uint16_t)~FLOW_BIT_TUNNEL;
+	u->of_flow[flow] = 0;
+	memset(&u->flows[at], 0, sizeof(u->flows[at]));
+}
+
+static struct carried *
+make(struct tracker *t, uint32_t inner)
+{
+	struct tunnel *u = t->tunnel;
+
+	u->hand = u->hand == u->limit ? 1 : u->hand + 1;
+	if (u->flows[u->hand].flow != 0) {
+		release(t, u->hand);
+		t->tally.n[TALLY_TUNNEL_EVICTED]++;
+	}
+	u->of_flow[inner] = (uint16_t)u->hand;
+	u->flows[u->hand].flow = inner;
+	flow_get(t->flows, inner)->bits |= FLOW_BIT_TUNNEL;
+	return &u->flows[u->hand];
+}
+
+void
+tunnel_carry(struct tracker *t, uint32_t inner, unsigned dir, uint32_t vni,
+    uint32_t outer, uint32_t serial)
+{
+	uint32_t at = t->tunnel->of_flow[inner];
+	struct carried *c = at != 0 ? &t->tunnel->flows[at] : make(t, inner);
+
+	c->vni = vni;
+	if (c->outer[dir] == outer && c->serial[dir] == serial)
+		return;
+	c->outer[dir] = outer;
+	c->serial[dir] = serial;
+	c->id[dir][0] = '\0';
+}
+
+struct tunnel_link
+tunnel_find(struct tracker *t, uint32_t inner, bool final)
+{
+	struct carried *c = &t->tunnel->flows[t->tunnel->of_flow[inner]];
+	struct tunnel_link link = { .known = true, .vni = c->vni };
+	const struct flow *f;
+	unsigned dir;
+
+	for (dir = 0; dir < 2; dir++) {
+		if (c->outer[dir] == 0)
+			continue;
+		f = flow_get(t->flows, c->outer[dir]);
+		if (c->id[dir][0] == '\0' && f->serial == c->serial[dir] &&
+		    f->key.family != 0 && (f->reports != 0 || final))
+			report_flow_id(f, c->id[dir]);
+		if (c->id[dir][0] != '\0' && (link.n == 0 ||
+		    strcmp(link.outer[0], c->id[dir]) != 0))
+			memcpy(link.outer[link.n++], c->id[dir],
+			    HASH_ID_TEXT);
+	}
+	return link;
+}
+
+void
+tunnel_forget(struct tracker *t, uint32_t flow)
+{
+	if (t->tunnel->of_flow[flow] != 0)
+		release(t, t->tunnel->of_flow[flow]);
+}
