@@ -37,6 +37,7 @@ struct stream {
 	struct count_odd	 odd;
 	struct count_key	 identity;
 	struct stream_inside	 insides[INSIDES];	/* by scope */
+	bool			 some_deeper;	/* see links_has_vxlan */
 	ledger_count		*pending;
 	/* What the ledger was told already. */
 	struct nat_counts	 nat_told;
@@ -199,25 +200,28 @@ where_of(const struct stream *s, const struct copy *c, unsigned dir)
 	return c->ifindex | FLOW_POINT_OUT;
 }
 
-/* What relay.h wants to know; most packets are none of its business. */
+/* What relay.h wants to know of a packet that is new. */
 static void
 look_for_relay(struct stream *s, uint32_t number, unsigned dir,
     const struct decoded *d, const struct count_result *r)
 {
 	struct flow *f = flow_get(s->t.flows, number);
 
-	if (f->key.scope != 0)
-		return;
 	if ((f->bits & FLOW_BIT_RELAY) && r->payload != 0 &&
 	    f->sum[dir].payload - r->payload < RELAY_HEAD &&
 	    (d->proto == IPPROTO_TCP || f->sum[dir].packets == 1))
 		relay_payload(&s->t, number, dir, d);
-	else if (d->proto == IPPROTO_UDP && dir == 0 &&
-	    f->sum[0].packets == 1 && f->sum[1].packets == 0)
-		relay_datagram(&s->t, number, d);
-	else if (d->proto == IPPROTO_TCP && r->packet && dir == 1 &&
-	    f->sum[1].packets == 1)
+	else if (d->proto == IPPROTO_TCP && dir == 1 && r->packet &&
+	    f->sum[1].packets == 1 && f->key.scope == 0)
 		relay_answered(&s->t, number);
+}
+
+/* The only datagram yet: each copy of it may show where it goes. */
+static bool
+is_first_datagram(const struct flow *f, const struct decoded *d)
+{
+	return f->sum[0].packets == 1 && d->proto == IPPROTO_UDP &&
+	    f->sum[1].packets == 0 && f->key.scope == 0;
 }
 
 static void
@@ -233,7 +237,7 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	if (!tcp) {
 		identity = count_identity(&s->identity, f, dir == 0 ?
 		    tracker_side(f) : !tracker_side(f), d, inner,
-		    !links_has_vxlan(s->t.links));
+		    !s->some_deeper);
 		dedup_expect(s->dedup, identity);
 	}
 	point = flow_point_at(f, where_of(s, c, dir), dir);
@@ -256,9 +260,12 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	s->t.tally.n[TALLY_FLOW_COPY] += !r.packet;
 	s->t.tally.n[TALLY_FLOW_DELIVERED] += c->copies;
 	f->copies += c->copies - r.packet;
-	if (r.packet || r.payload != 0)
+	if (r.packet || r.payload != 0) {
 		add_new(s, found.flow, dir, d, &r);
-	look_for_relay(s, found.flow, dir, d, &r);
+		look_for_relay(s, found.flow, dir, d, &r);
+	}
+	if (is_first_datagram(f, d))
+		relay_datagram(&s->t, found.flow, d);
 	if (!closing && life_is_closing(f))
 		life_close(&s->t, found.flow);
 }
@@ -394,7 +401,8 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 		tunnel_carry(&s->t, found.flow, found.direction, c->vni,
 		    c->outer, c->outer_serial);
 	count_copy(s, found, d, c, inner);
-	if (!c->inner && decode_is_vxlan(d))
+	if (d->destination.port == DECODE_VXLAN_PORT && !c->inner &&
+	    decode_is_vxlan(d))
 		take_tunnel(s, d, found.flow, c);
 }
 
@@ -517,6 +525,7 @@ void
 stream_link(struct stream *s, const struct stream_link *link)
 {
 	links_set(s->t.links, link);
+	s->some_deeper = links_has_vxlan(s->t.links);
 }
 
 void
