@@ -11,3 +11,5 @@ unit_tests += %D%/test_audit_auparse
 %C%_test_audit_auparse_LDADD = $(LDADD) $(AUPARSE_LIBS)
 endif
 unit_tests += %D%/test_ring
+unit_tests += %D%/test_packet
+%C%_test_packet_LDADD = $(top_builddir)/tests/unit/stream/libworld.a $(LDADD)
