@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libagent.a
 	%D%/part.c %D%/part.h \
 	%D%/printer.c %D%/printer.h \
 	%D%/scribe.c %D%/scribe.h \
+	%D%/capfile.c %D%/capfile.h \
 	%D%/privileges.c %D%/privileges.h \
 	%D%/procfs.c %D%/procfs.h \
 	%D%/query.c \

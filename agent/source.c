@@ -7,6 +7,7 @@
 #include <libaudit.h>
 #include <pcap/pcap.h>
 
+#include "agent/capfile.h"
 #include "agent/source.h"
 #include "lib/json.h"
 
@@ -18,6 +19,7 @@ struct source {
 	enum bundle_file	 file;
 	char			*path;
 	FILE			*in;		/* all but packets */
+	struct capfile		*capture;	/* packets: one of these */
 	pcap_t			*pcap;
 	unsigned long		 line_number;
 	char			*line;
@@ -52,6 +54,7 @@ free_source(struct source *s)
 		fclose(s->in);
 	if (s->pcap != NULL)
 		pcap_close(s->pcap);
+	capfile_close(s->capture);
 	json_doc_free(s->doc);
 	buf_fini(&s->bytes);
 	free(s->line);
@@ -72,9 +75,9 @@ sources_free(struct sources *all)
 	free(all);
 }
 
-/* libpcap takes the file over. */
+/* What is not for capfile. libpcap takes the file over. */
 static int
-open_capture(struct source *s, struct buf *why)
+open_pcap(struct source *s, struct buf *why)
 {
 	char err[PCAP_ERRBUF_SIZE];
 
@@ -95,12 +98,15 @@ open_source(struct source *s, struct buf *why)
 {
 	bool standard = s->file == BUNDLE_PACKET && strcmp(s->path, "-") == 0;
 
+	if (s->file == BUNDLE_PACKET && !standard &&
+	    (s->capture = capfile_open(s->path)) != NULL)
+		return 0;
 	s->in = standard ? stdin : fopen(s->path, "re");
 	if (s->in == NULL) {
 		buf_printf(why, "%s: %s\n", s->path, strerror(errno));
 		return -errno;
 	}
-	return s->file == BUNDLE_PACKET ? open_capture(s, why) : 0;
+	return s->file == BUNDLE_PACKET ? open_pcap(s, why) : 0;
 }
 
 int
@@ -175,8 +181,11 @@ load_packet(struct source *s)
 	struct pcap_pkthdr *h;
 	const u_char *bytes;
 	struct collector_input *in = &s->next.input;
-	int rc = pcap_next_ex(s->pcap, &h, &bytes);
+	int rc;
 
+	if (s->capture != NULL)
+		return capfile_next(s->capture, in);
+	rc = pcap_next_ex(s->pcap, &h, &bytes);
 	if (rc != 1)
 		return rc == PCAP_ERROR_BREAK ? 0 : -EBADMSG;
 	in->when.ns = (int64_t)h->ts.tv_sec * MONO_S + h->ts.tv_usec;
@@ -304,8 +313,9 @@ load(struct source *s, struct buf *why)
 		rc = load_audit(s);
 	else
 		rc = load_json(s);
-	if (rc == -EBADMSG && s->pcap != NULL)
-		buf_printf(why, "%s: %s\n", s->path, pcap_geterr(s->pcap));
+	if (rc == -EBADMSG && s->file == BUNDLE_PACKET)
+		buf_printf(why, "%s: %s\n", s->path, s->capture != NULL ?
+		    capfile_why(s->capture) : pcap_geterr(s->pcap));
 	else if (rc == -EBADMSG)
 		buf_printf(why, "%s:%lu: not a line of this file's form\n",
 		    s->path, s->line_number);
