@@ -5,11 +5,14 @@
 #	outside		iperf3 from a container to outside, through SNAT
 #	small		UDP datagrams of 64 bytes between containers, received
 #	connections	TCP connections a second through SNAT
+# BENCH_SCENARIOS names those that are wanted, BENCH_CONFIG is more of the
+# agent's configuration.
 . "$(dirname "$0")/bench.sh"
 
 rounds=${BENCH_ROUNDS:-5}
 length=${BENCH_SECONDS:-2}
 connections=${BENCH_CONNECTIONS:-1500}
+scenarios=${BENCH_SCENARIOS:-between outside small connections}
 host_need iperf3 tcpdump jq
 host_need_agent
 host_begin tools
@@ -41,13 +44,13 @@ connections() {
 	    tcp-client "$TH_OUTSIDE_IP" 7100 "$connections" 100 0) &&
 	    awk -v n="$connections" -v t="$took" 'BEGIN { print n / t }'
 }
-# with WHO SCENARIO...
+# with WHO: tcpdump takes part where it says something.
 with() {
-	local who=$1 what
+	local what
 
-	shift
-	for what; do
-		$what >>"$tmp/$who.$what"
+	for what in $scenarios; do
+		[[ $1 != tcpdump || $what == between || $what == outside ]] &&
+		    $what >>"$tmp/$1.$what"
 	done
 }
 wait_for 10 iperf -c "$ip"
@@ -55,21 +58,21 @@ wait_for 10 iperf -c "$TH_OUTSIDE_IP"
 
 losses=
 for ((i = 0; i < rounds; i++)); do
-	with nothing between outside small connections
+	with nothing
 	if agent_start; then
-		with agent between outside small connections
+		with agent
 		losses=$(agent_losses)
 		agent_stop
 	fi
 	on_host_bg tcpdump -i any -s 256 -w /dev/null 2>"$tmp/tcpdump.err"
 	dump=$!
 	wait_for 10 grep -q 'listening on' "$tmp/tcpdump.err"
-	with tcpdump between outside
+	with tcpdump
 	kill -TERM $dump
 	wait $dump
 done
 printf 'live: p50 of %d rounds of %d s\n' "$rounds" "$length"
-for what in between outside small connections; do
+for what in $scenarios; do
 	base=$(median <"$tmp/nothing.$what")
 	unit=bit/s
 	[[ $what != small ]] || unit=packets/s
