@@ -68,8 +68,12 @@ struct flow_extra {
 #define FLOW_BIT_RELAY		0x4000	/* relay.h keeps an entry */
 #define FLOW_BIT_TUNNEL		0x8000	/* tunnel.h does */
 
+/* In an order that leaves no holes: there are many of them. */
 struct flow {
 	struct key		 key;
+	uint16_t		 bits;
+	uint8_t			 tcp_flags[2];
+	uint8_t			 begun[2];	/* points whose next is valid */
 	int64_t			 first_ns, last_ns;	/* packet stamps */
 	struct flow_sum		 sum[2];
 	uint64_t		 copies;	/* not counted again */
@@ -81,15 +85,12 @@ struct flow {
 	uint32_t		 serial;
 	uint32_t		 active_ms, reported_ms;
 	uint32_t		 reports;
-	uint16_t		 bits;
-	uint8_t			 tcp_flags[2];
-	uint8_t			 begun[2];	/* points whose next is valid */
 	uint8_t			 first_point[2];	/* + 1; 0 none: the
 						   reference for packets */
-	uint8_t			 n_points;
 	uint8_t			 by_reply;	/* points that a packet of
 						   direction 1 showed first */
-	uint8_t			 end;		/* enum flow_end */
+	uint8_t			 n_points : 4;
+	uint8_t			 end : 4;	/* enum flow_end */
 	struct flow_point	 near[FLOW_NEAR];
 };
 
