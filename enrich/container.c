@@ -6,6 +6,7 @@
 
 #include "enrich/address.h"
 #include "enrich/container.h"
+#include "enrich/identity.h"
 #include "lib/map.h"
 
 /* A flow's last packets come after the end of its container, and its first
@@ -60,6 +61,10 @@ container_id_format(const uint8_t id[static 32], char out[static 65])
 	static const char digits[] = "0123456789abcdef";
 	size_t i;
 
+	if (identity_is_name(id)) {
+		memcpy(out, id, 32);
+		return;
+	}
 	for (i = 0; i < 32; i++) {
 		out[2 * i] = digits[id[i] >> 4];
 		out[2 * i + 1] = digits[id[i] & 15];

@@ -64,7 +64,7 @@ container_write(const struct container *c, struct event *ev, bool full)
 void
 container_write_unknown(const char *id, struct event *ev)
 {
-	event_set_str(ev, FIELD_CONTAINER_ID, id, 64);
+	event_set_cstr(ev, FIELD_CONTAINER_ID, id);
 	event_set_missing(ev, FIELD_CONTAINER_NAME);
 	event_set_missing(ev, FIELD_CONTAINER_IMAGE_NAME);
 }

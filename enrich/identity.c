@@ -79,6 +79,62 @@ identity_find_id(const char *text, size_t len, uint8_t id[static 32])
 }
 
 static bool
+is_name_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	    (c >= 'A' && c <= 'Z') || (c != '\0' &&
+	    strchr("_+-.", c) != NULL);
+}
+
+bool
+identity_pack_name(const char *text, size_t len, uint8_t id[static 32])
+{
+	size_t i;
+
+	if (len == 0)
+		return false;
+	for (i = 0; i < len; i++)
+		if (!is_name_char(text[i]))
+			return false;
+	memset(id, 0, 32);
+	memcpy(id, text, len < 31 ? len : 31);
+	return true;
+}
+
+bool
+identity_is_name(const uint8_t id[static 32])
+{
+	size_t i = 0;
+
+	while (i < 32 && is_name_char((char)id[i]))
+		i++;
+	if (i == 0 || i == 32)
+		return false;
+	while (i < 32 && id[i] == 0)
+		i++;
+	return i == 32;
+}
+
+bool
+identity_in_path(const char *path, const uint8_t id[static 32])
+{
+	uint8_t part[32];
+	size_t len;
+
+	if (!identity_is_name(id))
+		return identity_find_id(path, strlen(path), part) &&
+		    memcmp(part, id, sizeof(part)) == 0;
+	for (; *path != '\0'; path += len) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (identity_pack_name(path, len, part) &&
+		    memcmp(part, id, sizeof(part)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
 arg_is(const struct event_str *arg, const char *text)
 {
 	return arg->len == strlen(text) && memcmp(arg->text, text,
@@ -106,6 +162,43 @@ takes_value(const struct event_str *arg)
 	for (i = 0; i < COUNT(options); i++)
 		if (arg_is(arg, options[i]))
 			return true;
+	return false;
+}
+
+/* Options of create, run, restore and exec whose value is the next argument:
+ * runc(8), crun(1). */
+static bool
+verb_takes_value(const struct event_str *arg)
+{
+	static const char *const options[] = {
+		"--bundle", "-b", "--console-socket", "--pid-file",
+		"--preserve-fds", "--process", "-p", "--cwd", "--env", "-e",
+		"--user", "-u", "--additional-gids", "-g", "--process-label",
+		"--apparmor", "--cap", "-c", "--cgroup", "--image-path",
+		"--work-path", "--manage-cgroups-mode", "--config", "-f",
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(options); i++)
+		if (arg_is(arg, options[i]))
+			return true;
+	return false;
+}
+
+/* The first argument of the verb that is no option. */
+static bool
+read_name(const struct identity_exec *x, size_t from,
+    uint8_t id[static 32])
+{
+	size_t i;
+
+	for (i = from; i < x->n_args; i++) {
+		if (verb_takes_value(&x->args[i]))
+			i++;
+		else if (!has_prefix(&x->args[i], "-"))
+			return identity_pack_name(x->args[i].text,
+			    x->args[i].len, id);
+	}
 	return false;
 }
 
@@ -191,10 +284,36 @@ identity_read_runtime(const struct identity_exec *x,
 		if (arg_is(&x->args[i], "--bundle") && identity_find_id(
 		    x->args[i + 1].text, x->args[i + 1].len, r.id))
 			goto found;
-	return false;
+	if (!read_name(x, verb + 1, r.id))
+		return false;
 found:
 	*out = r;
 	return true;
+}
+
+bool
+identity_read_shim(const char *exe, const struct event_str *args,
+    size_t n_args, uint8_t id[static 32])
+{
+	const char *slash = strrchr(exe, '/');
+	uint8_t hex[32];
+	size_t i, dir;
+
+	if (slash == NULL || strncmp(slash + 1, "containerd-shim", 15) != 0)
+		return false;
+	dir = (size_t)(slash - exe) + 1;
+	for (i = 0; i < COUNT(runtime_dirs); i++)
+		if (strlen(runtime_dirs[i]) == dir &&
+		    memcmp(runtime_dirs[i], exe, dir) == 0)
+			break;
+	if (i == COUNT(runtime_dirs))
+		return false;
+	for (i = 1; i + 1 < n_args; i++)
+		if (arg_is(&args[i], "-id"))
+			return !identity_find_id(args[i + 1].text,
+			    args[i + 1].len, hex) && identity_pack_name(
+			    args[i + 1].text, args[i + 1].len, id);
+	return false;
 }
 
 /*

@@ -52,6 +52,20 @@ bool identity_is_stage(const struct identity_exec *);
  * -EINVAL text that is no cgroup file. An exiting task's lines of version 1
  * all say "/": whether it exits is for the caller to know. */
 int identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32]);
+/*
+ * Not every id is 64 hex digits: containerd's users choose theirs, buildkit
+ * makes 25 letters. Such a one is kept as its first 31 characters and zeros
+ * behind them. False: it holds what runc(8) does not allow in an id.
+ */
+bool identity_pack_name(const char *text, size_t len, uint8_t id[static 32]);
+/* True for such a one; 32 random bytes are none. */
+bool identity_is_name(const uint8_t id[static 32]);
+/* containerd's shim: "-id NAME" of its arguments, packed. False for ids of
+ * 64 digits, which the cgroup tells, and for other programs. */
+bool identity_read_shim(const char *exe, const struct event_str *args,
+    size_t n_args, uint8_t id[static 32]);
+/* A part of the path is this id. */
+bool identity_in_path(const char *path, const uint8_t id[static 32]);
 /* The first run of exactly 64 hex digits that stands alone in the text. */
 bool identity_find_id(const char *text, size_t len, uint8_t id[static 32]);
 

@@ -242,16 +242,13 @@ leave_to_host(struct process_table *t, struct process *p, uint32_t epoch)
 static bool
 is_hook(const struct process *p, uint32_t ppid, const struct identity_exec *x)
 {
-	uint8_t id[32];
-
 	if (p->entry == NULL)
 		return false;
 	switch (p->entry->verb) {
 	case IDENTITY_CREATE:
 		return ppid == p->entry->runtime_pid;
 	case IDENTITY_RUN:
-		return identity_find_id(x->cwd, strlen(x->cwd), id) &&
-		    memcmp(id, p->id, sizeof(id)) == 0;
+		return identity_in_path(x->cwd, p->id);
 	default:
 		return false;
 	}

@@ -212,6 +212,27 @@ process_on_proc(struct process_table *t, uint32_t pid,
 	learn_owner(t, p, a, &s);
 }
 
+/* A container whose id is no 64 digits, so that its cgroup does not tell: a
+ * child of its shim that is not the runtime. */
+static bool
+is_of_shim(struct process_table *t, struct process *p, struct process *parent)
+{
+	struct program *shim = process_program(t, parent);
+	struct event_str args[ANSWER_ARGS];
+	size_t i, n;
+
+	if (parent->role != PROCESS_HOST || shim == NULL || p->program == NULL ||
+	    identity_is_runtime_path(program_exe(p->program)))
+		return false;
+	n = program_n_args(shim);
+	if (n > ANSWER_ARGS)
+		n = ANSWER_ARGS;
+	for (i = 0; i < n; i++)
+		args[i] = (struct event_str){ program_arg(shim, i),
+		    strlen(program_arg(shim, i)) };
+	return identity_read_shim(program_exe(shim), args, n, p->id);
+}
+
 /* The host's by its cgroup, unless its parent is a container's: it has moved
  * itself out. */
 static void
@@ -236,6 +257,12 @@ conclude(struct process_table *t, struct process *p, unsigned depth)
 		process_inherit(p, parent, p->parent_epoch);
 		p->confidence = PROCESS_MEDIUM;
 		process_close(t, p);
+		return;
+	}
+	if (parent != NULL && is_of_shim(t, p, parent)) {
+		process_become(t, p, PROCESS_CONTAINER, 0);
+		p->method = PROCESS_BY_PARENT;
+		p->confidence = PROCESS_MEDIUM;
 		return;
 	}
 	process_become(t, p, PROCESS_HOST, 0);

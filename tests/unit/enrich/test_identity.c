@@ -87,12 +87,65 @@ refuses_others(void **state)
 	    (const char *const[]){ "runc", "delete", "--force", ID, NULL }),
 	    &r));
 	assert_false(identity_read_runtime(line(&l, "/usr/bin/runc", "/",
-	    (const char *const[]){ "runc", "create", "mine", NULL }), &r));
+	    (const char *const[]){ "runc", "create", "--bundle", "/b", NULL }),
+	    &r));
+	assert_false(identity_read_runtime(line(&l, "/usr/bin/runc", "/",
+	    (const char *const[]){ "runc", "create", "mi/ne", NULL }), &r));
 	assert_false(identity_read_runtime(line(&l, "/usr/bin/runc", "/",
 	    (const char *const[]){ "runc", NULL }), &r));
 	assert_false(identity_is_runtime_path("runc"));
 	assert_false(identity_is_runtime_path("/usr/bin/../../tmp/runc"));
 	assert_false(identity_is_runtime_path("/var/usr/bin/runc"));
+}
+
+/* containerd without Docker, and buildkit. */
+static void
+reads_names(void **state)
+{
+	const char *const ctr[] = { "runc", "--root",
+	    "/run/containerd/runc/default", "--log", "/l", "--log-format",
+	    "json", "create", "--bundle", "/run/x/default/my.box_1",
+	    "--pid-file", "/run/x/init.pid", "my.box_1", NULL };
+	const char *const exec[] = { "runc", "exec", "--process", "/tmp/p",
+	    "--detach", "--pid-file", "/run/x/a.pid", "my.box_1", NULL };
+	const char *const shim[] = { "/usr/bin/containerd-shim-runc-v2",
+	    "-namespace", "default", "-id", "my.box_1", NULL };
+	const char *const docker[] = { "/usr/bin/containerd-shim-runc-v2",
+	    "-id", ID, NULL };
+	const char *const more[] = { "runc", "run", "--bundle", "/b/x",
+	    "abcdefghijklmnopqrstuvwxyz0123456789", NULL };
+	struct identity_runtime r;
+	uint8_t id[32];
+	struct line l;
+
+	(void)state;
+	assert_true(identity_read_runtime(line(&l, "/usr/bin/runc", "/", ctr),
+	    &r));
+	assert_int_equal(r.verb, IDENTITY_CREATE);
+	assert_true(identity_is_name(r.id));
+	assert_string_equal((const char *)r.id, "my.box_1");
+	assert_true(identity_in_path("/run/x/default/my.box_1", r.id));
+	assert_false(identity_in_path("/run/x/default/my.box_12", r.id));
+	assert_true(identity_read_runtime(line(&l, "/usr/sbin/runc", "/",
+	    exec), &r));
+	assert_int_equal(r.verb, IDENTITY_EXEC);
+	assert_string_equal((const char *)r.id, "my.box_1");
+	assert_true(identity_read_runtime(line(&l, "/usr/bin/buildkit-runc",
+	    "/", more), &r));
+	assert_string_equal((const char *)r.id,
+	    "abcdefghijklmnopqrstuvwxyz01234");
+	line(&l, shim[0], "/", shim);
+	assert_true(identity_read_shim(l.x.exe, l.x.args, l.x.n_args, id));
+	assert_string_equal((const char *)id, "my.box_1");
+	assert_false(identity_read_shim("/tmp/containerd-shim-runc-v2",
+	    l.x.args, l.x.n_args, id));
+	line(&l, docker[0], "/", docker);
+	assert_false(identity_read_shim(l.x.exe, l.x.args, l.x.n_args, id));
+	assert_true(identity_find_id(ID, 64, id));
+	assert_false(identity_is_name(id));
+	assert_true(identity_in_path(TASK ID, id));
+	assert_false(identity_in_path(TASK OTHER, id));
+	assert_false(identity_pack_name("", 0, id));
 }
 
 static void
@@ -213,6 +266,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_runtimes),
 		cmocka_unit_test(refuses_others),
+		cmocka_unit_test(reads_names),
 		cmocka_unit_test(knows_stages),
 		cmocka_unit_test(reads_cgroups),
 		cmocka_unit_test(reads_proc),
