@@ -15,6 +15,7 @@
 
 #include <pcap/pcap.h>
 
+#include "agent/blind.h"
 #include "agent/command.h"
 #include "agent/docker_client.h"
 #include "agent/privileges.h"
@@ -92,6 +93,30 @@ look_at_audit(struct doctor *d)
 			find(d, report.obstacles & ~notes ? BAD : NOTE,
 			    "audit", line, NULL);
 	buf_fini(&text);
+}
+
+static void
+look_at_blind(struct doctor *d)
+{
+	struct audit_report report;
+	struct blind b;
+	char text[256];
+
+	if (d->settings->audit.mode == AUDIT_MODE_OFF)
+		return;
+	audit_control_probe(&d->settings->audit, &report);
+	if ((report.obstacles & AUDIT_OBSTACLE_NO_KERNEL) ||
+	    blind_look("/proc", report.owner_pid != 0 ? report.owner_pid :
+	    report.second_pid, &b) != 0)
+		return;
+	if (b.n == 0) {
+		find(d, GOOD, "blind", "no process is older than audit", NULL);
+		return;
+	}
+	snprintf(text, sizeof(text), "%u processes are older than what "
+	    "switched audit on, and may make no records: %s", b.n, b.names);
+	find(d, NOTE, "blind", text, "boot with audit=1; until then restart "
+	    "what matters. Their children are heard");
 }
 
 static void
@@ -249,7 +274,7 @@ command_doctor(struct command_env *env, int argc, char **argv)
 {
 	static const struct option longs[] = { COMMAND_LONGS };
 	static void (*const looks[])(struct doctor *) = {
-		look_at_rights, look_at_audit, look_at_packets,
+		look_at_rights, look_at_audit, look_at_blind, look_at_packets,
 		look_at_conntrack, look_at_processes, look_at_docker,
 		look_at_store, look_at_promiscuous,
 	};

@@ -6,6 +6,7 @@ tallyman_LDADD = $(TALLYMAN_LIBS) $(EXTERNAL_LIBS)
 noinst_LIBRARIES += %D%/libagent.a
 %C%_libagent_a_SOURCES = \
 	%D%/ask.c %D%/ask.h \
+	%D%/blind.c %D%/blind.h \
 	%D%/broker.c %D%/broker.h \
 	%D%/bundle.c %D%/bundle.h \
 	%D%/check.c \

@@ -1,5 +1,6 @@
 # One line per test: unit_tests += %D%/test_x
 unit_tests += %D%/test_wire
+unit_tests += %D%/test_blind
 unit_tests += %D%/test_bundle
 unit_tests += %D%/test_control
 unit_tests += %D%/test_capfile
