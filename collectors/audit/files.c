@@ -22,11 +22,13 @@ is_open_for_write(const struct audit_job *j)
 static void
 describe_open(const struct audit_job *j)
 {
-	bool writes = is_open_for_write(j);
+	bool creates = audit_job_first_path(j->ev, AUDIT_NAME_CREATE) != NULL;
+	/* What io_uring is asked for has no flags in its record. */
+	bool writes = is_open_for_write(j) || (j->uring != NULL && creates);
 
 	event_set_cstr(j->e, FIELD_EVENT_ACTION,
 	    writes ? "open-write" : "open-read");
-	if (audit_job_first_path(j->ev, AUDIT_NAME_CREATE) != NULL)
+	if (creates)
 		audit_job_category(j->e, "file", "creation", NULL);
 	else
 		audit_job_category(j->e, "file", writes ? "change" : "access", NULL);
