@@ -14,6 +14,7 @@
 /* How long a parent's audit records may be behind the connector. */
 #define SETTLE_NS	(2 * MONO_S)
 #define TICK_WORK	20000
+#define TICK_MOST_NS	(100 * MONO_MS)
 /* What /proc counts in. */
 #define TICK_NS		(10 * MONO_MS)
 
@@ -444,18 +445,45 @@ process_on_uid(struct process_table *t, uint32_t pid, uint32_t euid)
 	}
 }
 
+void
+process_heard(struct process_table *t, struct wall when)
+{
+	int64_t ns = process_to_mono(t, when);
+
+	t->idle_ns = 0;
+	if (ns > t->heard_ns)
+		t->heard_ns = ns;
+}
+
+/*
+ * Up to when all records have been read. They may be seconds behind the
+ * connector: after the agent was stopped, and under load. Time in which we
+ * did not run is no time without records.
+ */
+static int64_t
+heard_until(struct process_table *t, int64_t now)
+{
+	int64_t ticked = now - t->ticked_ns;
+
+	t->ticked_ns = now;
+	t->idle_ns += ticked < TICK_MOST_NS ? ticked : TICK_MOST_NS;
+	return t->idle_ns >= SETTLE_NS || now < t->heard_ns ? now :
+	    t->heard_ns;
+}
+
 /* Nobody waits any longer for the records of these execs: let the children
  * have what the parent is. */
 static void
 settle_old(struct process_table *t, int64_t now)
 {
+	int64_t until = heard_until(t, now);
 	struct process *p;
 	unsigned work;
 
 	for (work = 0; work < TICK_WORK && t->open.head != PROCESS_NIL;
 	    work++) {
 		p = &t->pool[t->open.head];
-		if (now - p->start_ns < SETTLE_NS)
+		if (until - p->start_ns < SETTLE_NS)
 			return;
 		process_close(t, p);
 		(void)process_settle_quietly(t, p, 0);
@@ -516,6 +544,7 @@ process_seen(struct process_table *t, uint32_t pid, uint32_t ppid,
 	struct process *p = process_at(t, pid, ppid, when), *parent;
 	struct process_ref ref = { 0 };
 
+	process_heard(t, when);
 	if (p != NULL)
 		return p;
 	parent = ppid == 0 ? NULL : process_at(t, ppid, 0, when);

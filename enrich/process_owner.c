@@ -73,6 +73,10 @@ process_inherit(struct process *p, const struct process *parent,
 	p->role = p->old_role = role;
 	p->role_epoch = 0;
 	p->confidence = parent->confidence;
+	/* The record of what the parent executed before the fork was lost:
+	 * it may have been a runtime. */
+	if (role == PROCESS_HOST && epoch > parent->paired)
+		p->confidence = PROCESS_LOW;
 	if (role == PROCESS_HOST)
 		return;
 	memcpy(p->id, parent->id, sizeof(p->id));
@@ -307,6 +311,7 @@ process_exec(struct process_table *t, uint32_t pid, uint32_t ppid,
 	struct process *p = pair(t, pid, when);
 	struct program *program;
 
+	process_heard(t, when);
 	if (p == NULL) {
 		/* No connector, or the event was lost. */
 		p = process_seen(t, pid, ppid, when);

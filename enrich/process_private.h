@@ -32,6 +32,9 @@ struct process_table {
 	struct program_budget	 budget;
 	unsigned		 in_flight;	/* /proc questions */
 	int64_t			 flight_ns;	/* when the last was asked */
+	int64_t			 heard_ns;	/* time of the newest record */
+	int64_t			 idle_ns;	/* ticked without a record */
+	int64_t			 ticked_ns;
 	bool			 scanning, scan_again;
 	uint32_t		 scan;		/* number of the scan */
 	int64_t			 scan_ns;	/* its begin */
@@ -48,6 +51,8 @@ void process_scan_tick(struct process_table *, int64_t now_ns);
 int64_t process_to_mono(const struct process_table *, struct wall);
 struct wall process_to_wall(const struct process_table *, int64_t mono_ns);
 
+/* A record of this time has been read: others that are older have, too. */
+void process_heard(struct process_table *, struct wall);
 /* A new generation of the pid; an older living one has ended by then. NULL
  * never: the pool gives its oldest. */
 struct process *process_make(struct process_table *, uint32_t pid,

@@ -512,6 +512,57 @@ lost_exec_record(void **state)
 	bench_free(b);
 }
 
+/* What runs below a runtime whose record was lost is said to be the host's,
+ * but not surely. */
+static void
+lost_record_of_a_runtime(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 400, 20000);
+	bench_execd(b, MS, 20000);	/* runc exec; its record is lost */
+	bench_fork(b, 5 * MS, 20000, 20001);
+	bench_execd(b, 6 * MS, 20001);
+	bench_exit(b, 7 * MS, 20001);
+	ev = bench_submit(b, bench_exec(6 * MS, 20001, 20000, "/bin/busybox",
+	    "/", true_args));
+	assert_owner(ev, "", "host");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "low");
+	bench_free(b);
+}
+
+/* The agent was stopped for 5 s: the connector is read before the records,
+ * and ticks come between. */
+static void
+records_far_behind(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	uint32_t i;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_at(b, 100 * MS);
+	bench_fork(b, 200 * MS, 400, 20000);
+	bench_execd(b, 201 * MS, 20000);
+	bench_fork(b, 205 * MS, 20000, 20001);
+	bench_execd(b, 206 * MS, 20001);
+	bench_exit(b, 207 * MS, 20001);
+	for (i = 0; i < 10; i++)
+		bench_at(b, 5 * MONO_S + i * 25 * MS);
+	bench_submit(b, bench_exec(201 * MS, 20000, 400, "/usr/sbin/runc",
+	    "/run/containerd/" BENCH_ID_A, (const char *const[]){ "runc",
+	    "exec", "--process", "/tmp/x", BENCH_ID_A, NULL }));
+	ev = bench_submit(b, bench_exec(206 * MS, 20001, 20000, "/bin/busybox",
+	    "/", true_args));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	bench_free(b);
+}
+
 static void
 loss_is_repaired_by_a_scan(void **state)
 {
@@ -626,6 +677,8 @@ main(void)
 		cmocka_unit_test(late_answers_of_proc),
 		cmocka_unit_test(record_before_its_events),
 		cmocka_unit_test(lost_exec_record),
+		cmocka_unit_test(lost_record_of_a_runtime),
+		cmocka_unit_test(records_far_behind),
 		cmocka_unit_test(loss_is_repaired_by_a_scan),
 		cmocka_unit_test(unknown_runtime),
 		cmocka_unit_test(dead_are_kept_for_a_while),
