@@ -153,6 +153,14 @@ let_packets_wait(struct engine *e)
 	e->packets_wait = wait;
 }
 
+/* What the writer refuses is gone, while the kernel has room for a while. */
+static bool
+audit_waits(const struct engine *e)
+{
+	return e->writer != NULL && writer_is_behind(e->writer) &&
+	    audit_may_wait(e->works.collectors[COLLECTORS_AUDIT]);
+}
+
 static void
 on_ear(void *ctx, int fd, unsigned what)
 {
@@ -164,7 +172,8 @@ on_ear(void *ctx, int fd, unsigned what)
 	if (ear->id == COLLECTORS_PACKET)
 		hear(e, COLLECTORS_CONNTRACK, DRAIN_ALL);
 	let_packets_wait(e);
-	if (ear->id != COLLECTORS_PACKET || !e->packets_wait)
+	if ((ear->id != COLLECTORS_PACKET || !e->packets_wait) &&
+	    (ear->id != COLLECTORS_AUDIT || !audit_waits(e)))
 		hear(e, ear->id, budgets[ear->id]);
 }
 

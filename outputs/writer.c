@@ -12,6 +12,8 @@
 #define GATHER_MS	10	/* rest between looks at a stream of events */
 #define PRUNE_S		5
 #define CLOSE_S		10	/* most time that writing the rest may take */
+#define BEHIND_SHARE	60	/* percent, below those of share_of */
+#define BEHIND_NS	(500 * MONO_MS)	/* without a commit: it hangs */
 #define LINGER_S	2	/* most time that senders get at the end */
 
 /* In the order of enum event_dataset; the ledger keeps the pointers. */
@@ -65,11 +67,27 @@ share_of(enum event_dataset d)
 }
 
 static bool
+is_below(struct writer *w, size_t percent)
+{
+	return queue_count(w->queue) < WRITER_QUEUE / 100 * percent &&
+	    atomic_load_explicit(&w->queued, memory_order_relaxed) <
+	    WRITER_BYTES / 100 * percent;
+}
+
+static bool
 has_room(struct writer *w, enum event_dataset d)
 {
-	return queue_count(w->queue) < WRITER_QUEUE / 100 * share_of(d) &&
-	    atomic_load_explicit(&w->queued, memory_order_relaxed) <
-	    WRITER_BYTES / 100 * share_of(d);
+	return is_below(w, share_of(d));
+}
+
+bool
+writer_is_behind(struct writer *w)
+{
+	int64_t stored = atomic_load_explicit(&w->stored_ns,
+	    memory_order_relaxed);
+
+	return !is_below(w, BEHIND_SHARE) &&
+	    writer_now().ns - stored < BEHIND_NS;
 }
 
 bool

@@ -47,6 +47,12 @@ void writer_free(struct writer *);
 
 /* A pipeline_sink_fn; self is the writer. The event must be sealed. */
 bool writer_sink(void *self, const struct event *);
+/*
+ * Whether events will soon be refused although the store gets on: who can leave
+ * events where they are for a moment should. False when nothing was stored for
+ * a while: a disk that hangs is not waited for. Any thread.
+ */
+bool writer_is_behind(struct writer *);
 /* The container's row; texts are copied. False: refused, nothing queued. */
 bool writer_put_container(struct writer *, const char *id, const char *name,
     const char *json, size_t len);

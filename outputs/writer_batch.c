@@ -275,6 +275,8 @@ finish_batch(struct writer *w)
 	size_t i;
 
 	ledger_add(w->commits, 1);
+	atomic_store_explicit(&w->stored_ns, writer_now().ns,
+	    memory_order_relaxed);
 	for (i = 0; i < w->n_batch; i++)
 		count_item(w, w->batch[i]);
 	count_acks(w);

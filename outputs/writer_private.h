@@ -57,6 +57,7 @@ struct writer {
 
 	struct queue		*queue;
 	atomic_size_t		 queued;	/* bytes of its events */
+	_Atomic int64_t		 stored_ns;	/* mono: the last commit */
 	struct queue		*acks;
 	struct sender_acks	*unsettled[WRITER_ACKS];
 	size_t			 n_unsettled;

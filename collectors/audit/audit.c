@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -248,6 +249,18 @@ audit_line_feed(void *self, const char *line, size_t len)
 	audit_assemble_feed(c->assembler, mono_now(c->env.clock), node,
 	    node_len, type, cursor.pos, (size_t)(cursor.end - cursor.pos),
 	    false);
+}
+
+bool
+audit_may_wait(const void *self)
+{
+	const struct collector *c = self;
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(memory);
+
+	return c->fd >= 0 && getsockopt(c->fd, SOL_SOCKET, SO_MEMINFO, memory,
+	    &len) == 0 &&
+	    memory[SK_MEMINFO_RMEM_ALLOC] < memory[SK_MEMINFO_RCVBUF] / 4;
 }
 
 void

@@ -17,6 +17,7 @@
 #ifndef COLLECTORS_AUDIT_AUDIT_H
 #define COLLECTORS_AUDIT_AUDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,13 @@ void audit_line_feed(void *self, const char *line, size_t len);
  * one to its end; it is closed here.
  */
 void audit_switch(void *self, int fd);
+
+/*
+ * Whether what waits in the socket may be left there for a moment: a quarter
+ * of its room is in use at most. The kernel drops records without a word once
+ * it is full for half a second (kauditd_hold_skb, booted without audit=1).
+ */
+bool audit_may_wait(const void *self);
 
 /* What the kernel said it lost since the agent opened it (a growing number,
  * see audit_control_status). */

@@ -17,7 +17,7 @@
 
 #include "lib/log.h"
 #include "outputs/reader.h"
-#include "outputs/writer.h"
+#include "outputs/writer_private.h"
 #include "tests/unit/outputs/scratch.h"
 
 struct state {
@@ -260,6 +260,28 @@ pressure_drops_bulk_first(void **state)
 	assert_int_equal(ledger_get(&stage(t, "writer")->pending), 0);
 	assert_balance(t, "writer");
 	assert_balance(t, "store");
+}
+
+/* Before bulk is refused, and only while the store gets on. */
+static void
+it_says_that_it_is_behind(void **state)
+{
+	struct state *t = *state;
+	int i;
+
+	t->writer = writer_new(&t->conf, NULL, t->ledger);
+	assert_non_null(t->writer);
+	/* Not started: nothing takes from the queue. */
+	t->writer->stored_ns = writer_now().ns + 3600 * MONO_S;
+	assert_false(writer_is_behind(t->writer));
+	for (i = 0; i < WRITER_QUEUE / 2; i++)
+		assert_true(sink(t, EVENT_DNS, "d"));
+	assert_false(writer_is_behind(t->writer));
+	for (i = 0; i < WRITER_QUEUE / 5; i++)
+		assert_true(sink(t, EVENT_DNS, "d"));
+	assert_true(writer_is_behind(t->writer));
+	t->writer->stored_ns = writer_now().ns - MONO_S;
+	assert_false(writer_is_behind(t->writer));
 }
 
 static void
@@ -512,6 +534,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_alert_is_on_disk_at_once),
 		T(pressure_drops_bulk_first),
+		T(it_says_that_it_is_behind),
 		T(large_events_fill_the_queue_sooner),
 		T(a_full_disk_costs_no_alert),
 		T(a_damaged_store_is_replaced_while_running),
