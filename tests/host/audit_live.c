@@ -595,6 +595,46 @@ check_tamper(struct run *r)
 	point(r, added == 1, "it is put back, and only it (%d added)", added);
 }
 
+static int
+number_of(const char *command)
+{
+	FILE *f = popen(command, "r");
+	int n = -1;
+
+	if (f == NULL || fscanf(f, "%d", &n) != 1)
+		n = -1;
+	if (f != NULL)
+		pclose(f);
+	return n;
+}
+
+/* The rules that leave us out name the calls that some rule is about, also
+ * one that somebody adds later, and are there once for each process. */
+static void
+check_self(struct run *r)
+{
+	static const char own[] = "auditctl -l | grep -c 'key=tallyman_self'",
+	    wide[] = "auditctl -l | grep 'key=tallyman_self' | "
+	    "grep -cw getsid",
+	    other[] = "always,exit -F arch=b64 -S getsid -k other_live";
+	struct audit_report report;
+	int before = number_of(own), told = r->gone;
+	char command[128];
+
+	point(r, before == 1 && number_of(wide) == 0,
+	    "one rule leaves us out, of the calls that are audited");
+	snprintf(command, sizeof(command), "auditctl -a %s", other);
+	shell(command);
+	receive(r, 0, 2 * MONO_S);
+	point(r, r->gone == told + 1, "somebody's new rule was told");
+	point(r, audit_control_reinstall(r->control, &report) == 0,
+	    "nothing of ours was missing");
+	point(r, number_of(own) == 1 && number_of(wide) == 1,
+	    "the rule that leaves us out covers it, and is there once");
+	snprintf(command, sizeof(command), "auditctl -d %s", other);
+	shell(command);
+}
+
 static void
 make_dir(struct run *r)
 {
@@ -734,6 +774,7 @@ main(int argc, char **argv)
 	check_files(&r);
 	check_process(&r);
 	check_tamper(&r);
+	check_self(&r);
 	close_all(&r);
 	remove_dir(&r);
 	point(&r, !interrupted, "it came to its end in time");
