@@ -6,6 +6,7 @@ bench_scripts += %D%/stream.sh
 bench_scripts += %D%/10-offline.sh
 bench_scripts += %D%/20-live.sh
 bench_scripts += %D%/30-exec.sh
+bench_scripts += %D%/32-burst.sh
 bench_scripts += %D%/35-accuracy.sh
 bench_scripts += %D%/40-memory.sh
 EXTRA_DIST += %D%/bench.sh %D%/mkpcap.c

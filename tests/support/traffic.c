@@ -28,6 +28,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <linux/tcp.h>
@@ -940,6 +941,34 @@ storm(char **argv)
 	return 0;
 }
 
+/* opens RATE SECONDS PATH: opens the file for writing so often. */
+static int
+opens(char **argv)
+{
+	double rate = (double)number(argv[0], 10000000), t, ahead;
+	double seconds = (double)number(argv[1], 3600);
+	struct timespec a, b, nap = { 0 };
+	unsigned long n = 0;
+	int fd;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	do {
+		fd = open(argv[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		if (fd == -1)
+			err(1, "%s", argv[2]);
+		close(fd);
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		t = (double)(b.tv_sec - a.tv_sec) +
+		    (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+		ahead = (double)++n / rate - t;
+		nap.tv_nsec = (long)(ahead * 1e9);
+		if (ahead > 0.001 && ahead < 1)
+			nanosleep(&nap, NULL);
+	} while (t < seconds);
+	printf("opens %lu %.6f\n", n, t);
+	return 0;
+}
+
 static const struct mode {
 	const char *name;
 	int args;
@@ -962,6 +991,7 @@ static const struct mode {
 	{ "notify", 2, notify },
 	{ "audit-owner", 0, audit_owner },
 	{ "storm", 2, storm },
+	{ "opens", 3, opens },
 };
 
 int
@@ -994,6 +1024,7 @@ main(int argc, char **argv)
 	    "       traffic http-sink PORT\n"
 	    "       traffic audit-owner\n"
 	    "       traffic notify PATH SECONDS\n"
-	    "       traffic storm COUNT PROGRAM\n");
+	    "       traffic storm COUNT PROGRAM\n"
+	    "       traffic opens RATE SECONDS PATH\n");
 	return 64;
 }
