@@ -313,13 +313,19 @@ take_dev(struct cursor *c, uint32_t out[static 2])
 int
 audit_value_u32(struct cursor *c, uint32_t *out)
 {
-	int64_t v;
+	bool minus = peek(c) == '-';
+	const uint8_t *p = c->pos + minus, *start = p;
+	uint64_t v = 0;
 
-	/* auid=-1 of old kernels and oauid=-1 of new ones. */
-	if (!take_signed(c, &v) || !at_value_end(c) || v > UINT32_MAX ||
-	    v < -1)
+	for (; p < c->end && *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (uint64_t)(*p - '0');
+	c->pos = p;
+	/* 19 digits cannot overflow. auid=-1 of old kernels and oauid=-1 of
+	 * new ones. */
+	if (p == start || p - start > 19 || !at_value_end(c) ||
+	    v > (minus ? 1 : UINT32_MAX))
 		return -EBADMSG;
-	*out = (uint32_t)v;
+	*out = minus ? -(uint32_t)v : (uint32_t)v;
 	return 0;
 }
 
@@ -385,19 +391,24 @@ take_value(struct audit_parts *ev, const struct audit_key *k, struct cursor *c,
 	return -EBADMSG;
 }
 
+/* Most names have less than eight bytes: one comparison of a word. */
 static inline bool
 is_key(const struct cursor *c, const struct audit_key *k)
 {
-	const uint8_t *p = c->pos;
-	const char *name = k->name;
-	size_t len = k->len;
+	static const uint8_t ones[16] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	};
+	size_t len = k->len + 1U, left = (size_t)(c->end - c->pos);
+	uint64_t text, name, mask;
 
-	if ((size_t)(c->end - p) <= len || p[len] != '=')
+	if (left < len)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != (uint8_t)name[i])
-			return false;
-	return true;
+	if (len > sizeof(text) || left < sizeof(text))
+		return memcmp(c->pos, k->name, len) == 0;
+	memcpy(&text, c->pos, sizeof(text));
+	memcpy(&name, k->name, sizeof(name));
+	memcpy(&mask, ones + sizeof(mask) - len, sizeof(mask));
+	return ((text ^ name) & mask) == 0;
 }
 
 /* The index of the key that stands here, or n. */

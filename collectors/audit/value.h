@@ -31,13 +31,13 @@ enum audit_value_kind {
 };
 
 struct audit_key {
-	const char	*name;
-	uint8_t		 len;
+	char		 name[16];	/* with the = behind it */
+	uint8_t		 len;		/* without */
 	uint8_t		 kind;		/* enum audit_value_kind */
 	uint16_t	 offset;	/* of the member from base */
 };
 #define AUDIT_KEY(name, kind, type, member)				\
-	{ name, sizeof(name) - 1, AUDIT_VALUE_##kind,			\
+	{ name "=", sizeof(name) - 1, AUDIT_VALUE_##kind,		\
 	  offsetof(struct type, member) }
 
 /*
