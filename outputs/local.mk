@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/db.c %D%/db.h \
 	%D%/doctext.c %D%/doctext.h \
 	%D%/elasticsearch.c %D%/elasticsearch.h \
+	%D%/explain.c %D%/explain.h %D%/explain_gaps.c \
 	%D%/file.c %D%/file.h \
 	%D%/flow_filter.c %D%/flow_filter.h \
 	%D%/http.c %D%/http.h \
@@ -21,7 +22,8 @@ noinst_LIBRARIES += %D%/liboutputs.a
 	%D%/store_file.c %D%/store_prune.c \
 	%D%/template.c %D%/template.h \
 	%D%/termtext.c %D%/termtext.h \
-	%D%/tree.c %D%/tree.h \
+	%D%/tree.c %D%/tree.h %D%/tree_private.h \
+	%D%/tree_json.c %D%/tree_link.c \
 	%D%/tree_print.c %D%/tree_print.h \
 	%D%/writer.c %D%/writer.h %D%/writer_private.h \
 	%D%/writer_batch.c

@@ -1,41 +1,15 @@
-#include "outputs/tree.h"
+#include "outputs/tree_private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
-#include "lib/hash.h"
-#include "lib/map.h"
 #include "outputs/doctext.h"
-
-/* Numbered things that grow; number 0 is not used. */
-struct pool {
-	void	*all;
-	size_t	 n, room, size, limit;
-};
-
-struct tree {
-	struct pool	 nodes, peers, entries;
-	struct map	*by_entity, *by_text, *by_entry;
-	struct buf	 texts;		/* length (4 bytes), bytes, NUL */
-	struct hash_key	 key;
-	uint32_t		 roots;
-	size_t		 left_out;
-	struct tree_peer strangers;
-};
-
-static void *
-pool_at(const struct pool *p, uint32_t id)
-{
-	return id == 0 || id > p->n ? NULL :
-	    (char *)p->all + (size_t)id * p->size;
-}
 
 /* 0: no room. */
 static uint32_t
-pool_add(struct pool *p)
+pool_add(struct tree_pool *p)
 {
 	size_t room = p->room == 0 ? 256 : p->room * 2;
 	void *all;
@@ -62,11 +36,11 @@ tree_new(size_t limit)
 		return NULL;
 	if (limit == 0)
 		limit = TREE_NODES;
-	t->nodes = (struct pool){ .size = sizeof(struct tree_node),
+	t->nodes = (struct tree_pool){ .size = sizeof(struct tree_node),
 	    .limit = limit };
-	t->peers = (struct pool){ .size = sizeof(struct tree_peer),
+	t->peers = (struct tree_pool){ .size = sizeof(struct tree_peer),
 	    .limit = limit * 2 };
-	t->entries = (struct pool){ .size = sizeof(struct tree_entry),
+	t->entries = (struct tree_pool){ .size = sizeof(struct tree_entry),
 	    .limit = limit };
 	buf_init(&t->texts, TREE_TEXTS);
 	t->key = hash_key_random();
@@ -128,19 +102,19 @@ tree_roots(const struct tree *t)
 const struct tree_node *
 tree_node(const struct tree *t, uint32_t id)
 {
-	return pool_at(&t->nodes, id);
+	return tree_at(&t->nodes, id);
 }
 
 const struct tree_peer *
 tree_peer(const struct tree *t, uint32_t id)
 {
-	return pool_at(&t->peers, id);
+	return tree_at(&t->peers, id);
 }
 
 const struct tree_entry *
 tree_entry(const struct tree *t, uint32_t id)
 {
-	return pool_at(&t->entries, id);
+	return tree_at(&t->entries, id);
 }
 
 const char *
@@ -238,7 +212,7 @@ get_node(struct tree *t, const char *entity)
 		return 0;
 	}
 	*known = id;
-	n = pool_at(&t->nodes, id);
+	n = tree_at(&t->nodes, id);
 	memcpy(n->entity, key, sizeof(key));
 	return id;
 }
@@ -280,7 +254,7 @@ read_parent(struct tree *t, uint32_t id, const struct json *doc)
 {
 	const char *entity = json_str(json_get(doc,
 	    "process.parent.entity_id"), NULL);
-	struct tree_node *n = pool_at(&t->nodes, id), *p;
+	struct tree_node *n = tree_at(&t->nodes, id), *p;
 	uint32_t parent;
 
 	if (n->ppid == 0)
@@ -290,9 +264,9 @@ read_parent(struct tree *t, uint32_t id, const struct json *doc)
 	parent = get_node(t, entity);
 	if (parent == 0 || parent == id)
 		return;
-	n = pool_at(&t->nodes, id);	/* the pool may have moved */
+	n = tree_at(&t->nodes, id);	/* the pool may have moved */
 	n->parent = parent;
-	p = pool_at(&t->nodes, parent);
+	p = tree_at(&t->nodes, parent);
 	if (p->pid == 0)
 		p->pid = pid_at(doc, "process.parent.pid");
 	if (p->command == 0)
@@ -325,7 +299,7 @@ keep_entry(struct tree *t, const struct json *doc)
 	    (known = map_put(t->by_entry, &h, NULL)) == NULL))
 		return 0;
 	*known = id;
-	made = pool_at(&t->entries, id);
+	made = tree_at(&t->entries, id);
 	/* Who asked may have been found only after the first events. */
 	if (made->kind != 0 && (made->pid != 0 ||
 	    json_get(e, "by.pid") == NULL))
@@ -456,7 +430,7 @@ get_peer(struct tree *t, struct tree_node *n, uint32_t text)
 	size_t kept = 0;
 
 	for (at = n->peers; at != 0; at = p->next) {
-		p = pool_at(&t->peers, at);
+		p = tree_at(&t->peers, at);
 		if (p->text == text || p->text == 0)
 			return p;
 		last = at;
@@ -464,19 +438,19 @@ get_peer(struct tree *t, struct tree_node *n, uint32_t text)
 	}
 	if ((id = pool_add(&t->peers)) == 0)
 		return NULL;
-	p = pool_at(&t->peers, id);
+	p = tree_at(&t->peers, id);
 	p->text = kept < TREE_PEERS ? text : 0;
 	if (last == 0)
 		n->peers = id;
 	else
-		((struct tree_peer *)pool_at(&t->peers, last))->next = id;
+		((struct tree_peer *)tree_at(&t->peers, last))->next = id;
 	return p;
 }
 
 static void
 read_flow(struct tree *t, uint32_t id, const struct json *doc)
 {
-	struct tree_node *n = pool_at(&t->nodes, id);
+	struct tree_node *n = tree_at(&t->nodes, id);
 	struct tree_peer *p;
 	struct buf text;
 	bool answers = doctext_owner_answers(doc);
@@ -535,223 +509,10 @@ tree_add(struct tree *t, const struct json *doc)
 		return 0;
 	(void)doctext_wall(doc, flow ? "event.start" : "@timestamp", &when);
 	read_parent(t, id, doc);
-	n = pool_at(&t->nodes, id);
+	n = tree_at(&t->nodes, id);
 	n->events++;
 	read_times(n, doc, when.ns);
 	read_command(t, n, doc, when.ns);
 	read_rest(t, n, doc);
 	return buf_ok(&t->texts) ? 0 : -ENOMEM;
-}
-
-static int64_t
-time_of(const struct tree_node *n)
-{
-	return n->start_ns != 0 ? n->start_ns : n->first_ns;
-}
-
-/* A process whose parent was never heard of stands below the one that its
- * entry began with. */
-static void
-adopt(struct tree *t)
-{
-	struct tree_entry *e;
-	struct tree_node *n;
-	uint32_t i;
-
-	for (i = 1; i <= t->nodes.n; i++) {
-		n = pool_at(&t->nodes, i);
-		e = pool_at(&t->entries, n->entry);
-		if (e != NULL && n->parent == 0 && (n->is_entry ||
-		    n->vpid == 1) && e->root == 0)
-			e->root = i;
-	}
-	for (i = 1; i <= t->nodes.n; i++) {
-		n = pool_at(&t->nodes, i);
-		e = pool_at(&t->entries, n->entry);
-		if (n->parent != 0 || e == NULL || e->root == 0 ||
-		    e->root == i)
-			continue;
-		n->parent = e->root;
-		n->is_adopted = true;
-	}
-	/* A parent that is only a name takes the entry of its children. */
-	for (i = 1; i <= t->nodes.n; i++) {
-		struct tree_node *p;
-
-		n = pool_at(&t->nodes, i);
-		p = pool_at(&t->nodes, n->parent);
-		e = pool_at(&t->entries, n->entry);
-		if (p == NULL || p->parent != 0 || p->events != 0 ||
-		    e == NULL || e->root == 0 || e->root == n->parent)
-			continue;
-		p->parent = e->root;
-		p->entry = n->entry;
-		p->is_adopted = true;
-	}
-}
-
-struct by_time {
-	int64_t	when;
-	uint32_t	id;
-};
-
-static int
-compare(const void *one, const void *other)
-{
-	const struct by_time *a = one, *b = other;
-
-	if (a->when != b->when)
-		return a->when < b->when ? 1 : -1;
-	return a->id < b->id ? 1 : a->id > b->id ? -1 : 0;
-}
-
-/* Latest first, each put before those that are there: so the earliest comes
- * first in the end. */
-static int
-order_children(struct tree *t)
-{
-	struct by_time *all = calloc(t->nodes.n + 1, sizeof(*all));
-	struct tree_node *n, *p;
-	uint32_t *head;
-	size_t i;
-
-	if (all == NULL)
-		return -ENOMEM;
-	for (i = 0; i < t->nodes.n; i++) {
-		n = pool_at(&t->nodes, (uint32_t)i + 1);
-		all[i] = (struct by_time){ time_of(n), (uint32_t)i + 1 };
-	}
-	qsort(all, t->nodes.n, sizeof(*all), compare);
-	for (i = 0; i < t->nodes.n; i++) {
-		n = pool_at(&t->nodes, all[i].id);
-		p = pool_at(&t->nodes, n->parent);
-		head = p == NULL ? &t->roots : &p->child;
-		n->next = *head;
-		*head = all[i].id;
-	}
-	free(all);
-	return 0;
-}
-
-static uint64_t
-mix(uint64_t a, uint64_t b)
-{
-	a ^= b + UINT64_C(0x9e3779b97f4a7c15) + (a << 6) + (a >> 2);
-	return a * UINT64_C(0xff51afd7ed558ccd);
-}
-
-/* Where a part of a container began it matters who asked. */
-static uint64_t
-shape_of_entry(const struct tree *t, const struct tree_node *n)
-{
-	const struct tree_entry *e = pool_at(&t->entries, n->entry);
-
-	if (e == NULL || n->parent != 0)
-		return 0;
-	return mix(mix(mix(e->kind, e->user), e->command), e->confidence);
-}
-
-static void
-take_shape(struct tree *t, struct tree_node *n)
-{
-	uint64_t peers = 0, shapes = 0, outlines = 0;
-	const struct tree_peer *p;
-	const struct tree_node *c;
-	uint32_t i;
-
-	n->below = 0;
-	for (i = n->peers; i != 0; i = p->next) {
-		p = pool_at(&t->peers, i);
-		peers += mix(p->text, p->left != 0);
-	}
-	for (i = n->child; i != 0; i = c->next) {
-		c = pool_at(&t->nodes, i);
-		shapes += mix(c->shape, 7);
-		outlines += mix(c->outline, 7);
-		n->below += 1 + c->below;
-	}
-	n->outline = mix(mix(mix(n->name, n->user), shape_of_entry(t, n)),
-	    n->is_adopted);
-	/* What an alert is about is never folded away. */
-	if (n->alerts > 0)
-		n->outline = mix(n->outline, n->pid);
-	n->shape = mix(mix(n->outline, peers), shapes);
-	n->outline = mix(n->outline, outlines);
-}
-
-/* Depth first without recursion: children before their parents. */
-static void
-take_shapes(struct tree *t, uint32_t root)
-{
-	uint32_t at = root;
-	struct tree_node *n;
-
-	while (at != 0) {
-		n = pool_at(&t->nodes, at);
-		if (!n->visited) {
-			n->visited = true;
-			if (n->child != 0) {
-				at = n->child;
-				continue;
-			}
-		}
-		take_shape(t, n);
-		if (at == root)
-			break;
-		at = n->next != 0 ? n->next : n->parent;
-	}
-}
-
-/* Parents in a circle, which only a damaged store has, hang from no root. */
-static void
-break_circles(struct tree *t)
-{
-	struct tree_node *n, *p;
-	uint32_t i, at;
-	size_t steps;
-
-	for (i = 1; i <= t->nodes.n; i++) {
-		n = pool_at(&t->nodes, i);
-		if (n->visited)
-			continue;
-		/* Everything above is marked; meeting our own mark again is
-		 * a circle. */
-		for (at = i, steps = 0; at != 0 && steps <= t->nodes.n;
-		    steps++) {
-			p = pool_at(&t->nodes, at);
-			if (p->visited)
-				break;
-			p->visited = true;
-			p->below = i + 1;
-			if (p->parent != 0 && ((struct tree_node *)pool_at(
-			    &t->nodes, p->parent))->visited &&
-			    ((struct tree_node *)pool_at(&t->nodes,
-			    p->parent))->below == i + 1)
-				p->parent = 0;
-			at = p->parent;
-		}
-	}
-	for (i = 1; i <= t->nodes.n; i++) {
-		n = pool_at(&t->nodes, i);
-		n->visited = false;
-		n->below = 0;
-	}
-}
-
-int
-tree_link(struct tree *t)
-{
-	const struct tree_node *n;
-	uint32_t i;
-	int err;
-
-	adopt(t);
-	break_circles(t);
-	if ((err = order_children(t)) != 0)
-		return err;
-	for (i = t->roots; i != 0; i = n->next) {
-		take_shapes(t, i);
-		n = pool_at(&t->nodes, i);
-	}
-	return 0;
 }

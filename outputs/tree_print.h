@@ -24,5 +24,10 @@ struct tree_print {
 
 /* 0, -ENOMEM, or -EIO when it cannot be written. */
 int tree_print(const struct tree_print *);
+/* One process, for tree_print. */
+int tree_print_json(const struct tree_print *, const struct tree_node *,
+    size_t depth);
+enum query_life tree_print_life(const struct tree_print *,
+    const struct tree_node *);
 
 #endif
