@@ -96,7 +96,48 @@ is "the name goes with the id" "$(awk -F '\t' '($1 == "older" ||
 diag "methods: $(awk -F '\t' '{ n[$1 " by " $5 " (" $6 ")"]++ }
     END { for (k in n) printf("%s %d; ", k, n[k]) }' "$tmp/execs")"
 
+# explain knows every method that there is here.
+tm events --json | jq -r 'select(.event.id != null) |
+    [.tallyman.container.attribution.method // "-", .event.id] |
+    join("\t")' | sort -u -k 1,1 >"$tmp/methods"
+while IFS=$'\t' read -r method id; do
+	[[ $method != - ]] || continue
+	is "explain of an event with the method $method" \
+	    "$(tm explain --json "$id" | jq -r --arg m "$method" \
+	    '.attributions[0] | .of == "container" and .method == $m and
+	    .means != ""')" true
+done <"$tmp/methods"
+
 is "the kernel lost nothing" "$(auditctl -s | awk '$1 == "lost" { print $2 }')" 0
 agent_stop
 is "SIGTERM ends the agent with status" $? 0
+
+# From the store alone: what the container ran, below the shell that ran it,
+# which a docker exec began.
+tm tree older --json >"$tmp/tree"
+ok "tree: $n of the loop in older, each once, below one shell" same \
+    <(seq "$n") <(jq -r 'select(.process.command_line // "" |
+	startswith("/bin/true older ")) |
+	[.process.command_line, .process.parent.entity_id] |
+	join(" ")' "$tmp/tree" | awk '{ print $3; parent[$4] }
+	END { if (length(parent) != 1) print "several parents" }' | sort -n)
+is "tree: who asked for the shell" "$(jq -r 'select(.process.command_line //
+    "" | test("^sh -c .*/bin/true older")) |
+    .tallyman.entry.by.command_line | test("exec older sh -c")' \
+    "$tmp/tree")" true
+is "tree: nothing of the others" "$(grep -cE '/bin/true (newer|short|host) ' \
+    "$tmp/tree")" 0
+state_of() {
+	tm tree "$1" --json | jq -r --arg c "$2" 'select((.process.command_line
+	    // "") | startswith($c)) | .tallyman.tree.state' | sort -u
+}
+is "tree: what runs still is said to run" "$(state_of newer 'sleep 1000')" \
+    running
+is "tree: what has ended is said to have ended" \
+    "$(state_of newer '/bin/true newer')" ended
+tm tree older >"$tmp/drawn"
+diag "$(head -n 8 "$tmp/drawn")"
+is "tree: they are folded" \
+    "$(grep -cE "and $((n - 2)) more true" "$tmp/drawn")" 1
+ok "tree: the drawing is short" test "$(wc -l <"$tmp/drawn")" -lt 60
 done_testing

@@ -174,6 +174,23 @@ diag "eth0 of the client carried $l3 bytes, its flows sum up to $flows"
 ok "the client's interface counters agree with the sum of its flows" \
     awk -v a="$l3" -v b="$flows" 'BEGIN { exit !(b <= a && a - b < 20000) }'
 
+# The commands for people say the same.
+is "flows finds those that left for one peer by their filters" \
+    "$(tm flows --json --left-host yes --peer "$TH_OUTSIDE_IP/32" \
+	--port 7100 --proto tcp | wc -l)" $((tcp_flows + 1))
+is "flows sorts: the largest to each of the four is last" \
+    "$(tm flows --json --proto tcp --sort bytes --limit 4 |
+	jq -r '.tallyman.flow.payload.sent' | sort -u)" 5000000
+tm containers client --json >"$tmp/client.json"
+ok "containers: bytes out are those of the container's interface" \
+    jq -e --argjson l3 $((tx - 14 * txp)) \
+    '$l3 - .container.network.egress.bytes | . >= 0 and . < 20000' \
+    "$tmp/client.json"
+ok "containers: bytes in are those of the container's interface" \
+    jq -e --argjson l3 $((rx - 14 * rxp)) \
+    '$l3 - .container.network.ingress.bytes | . >= 0 and . < 20000' \
+    "$tmp/client.json"
+
 tm status --json >"$tmp/status"
 is "status adds up in every stage" "$(jq -r '[.. | objects |
     select(has("received") and has("delivered")) |
