@@ -126,12 +126,71 @@ plain_class() {
 	is "$1: no alert" "$(alerts "$tmp/$1.got")" ""
 }
 
+# Columns of a final flow: protocol, source, port (ICMP: payload sent),
+# destination, port, payload of both, packets and bytes of both, addresses
+# after NAT, left_host, container, those of both ends, interfaces of the path.
+columns() {
+	jq -r 'select(.tallyman.flow.final == true) |
+	    [.network.transport // "?", .source.ip,
+	    (.source.port // .tallyman.flow.payload.sent), .destination.ip,
+	    .destination.port // 0,
+	    .tallyman.flow.payload.sent, .tallyman.flow.payload.received,
+	    .source.packets, .source.bytes,
+	    .destination.packets, .destination.bytes,
+	    .source.nat.ip // "-", .destination.nat.ip // "-",
+	    .tallyman.flow.left_host // "?", .container.name // "-",
+	    .tallyman.source.container.name // "-",
+	    .tallyman.destination.container.name // "-",
+	    ([.tallyman.flow.points[].interface] | join(","))] |
+	    map(tostring) | join("\t")' "$1"
+}
+
+# as_known TRUTH COLUMNS: each line of truth is one flow; "*" was not known.
+as_known() {
+	awk -F '\t' '
+	NR == FNR {
+		have[$1 FS $2 FS $3 FS $4 FS $5] = $0
+		times[$1 FS $2 FS $3 FS $4 FS $5]++
+		next
+	}
+	{
+		k = $1 FS $2 FS $3 FS $4 FS $5
+		n = split(have[k], got)
+		odd = times[k] != 1 || n != NF
+		for (i = 1; i <= NF; i++)
+			odd = odd || ($i != "*" && $i != got[i])
+		if (odd) {
+			print "want: " $0
+			print "got " times[k] + 0 " times: " have[k]
+			bad++
+		}
+	}
+	END { exit bad > 0 }' "$2" "$1"
+}
+
+class_bundle() {
+	check_bundle "$1"
+	columns "$tmp/$1.got" >"$tmp/$1.columns"
+	is "$1: the test's own truth has its lines" \
+		"$(wc -l <"$tmp/$1/truth" | tr -d ' ')" "$2"
+	ok "$1: every flow once, with what was counted and known beforehand" \
+		as_known "$tmp/$1/truth" "$tmp/$1.columns"
+}
+
 update=0
 [ "${1:-}" != --update ] || update=1
 plain_class container-to-container "client server no"
 plain_class container-to-host "client - no"
 plain_class container-to-outside "visitor - yes"
 plain_class outside-to-published "- server yes"
+
+class_bundle bridges 28
+class_bundle ipv6 26
+class_bundle cast 8
+class_bundle macvlan 21
+class_bundle namespaces 21
+class_bundle proxy 20
+class_bundle icmp-errors 9
 
 check_bundle exec-shell
 is "exec-shell: one alert" "$(alerts "$tmp/exec-shell.got")" \
