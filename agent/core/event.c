@@ -27,6 +27,7 @@ struct event {
 	struct wall		 when;
 	bool			 sealed;
 	bool			 truncated;
+	bool			 private;
 	uint8_t			 n, room;	/* values */
 	struct event_value	*values;
 	uint8_t			 at[FIELD_COUNT];	/* place + 1, 0 absent */
@@ -173,6 +174,18 @@ bool
 event_sealed(const struct event *e)
 {
 	return e->sealed;
+}
+
+void
+event_set_private(struct event *e)
+{
+	e->private = true;
+}
+
+bool
+event_private(const struct event *e)
+{
+	return e->private;
 }
 
 bool

@@ -103,6 +103,10 @@ struct wall event_time(const struct event *);
 void event_seal(struct event *);
 bool event_sealed(const struct event *);
 bool event_truncated(const struct event *);
+/* For enrichment only: a fact that others are explained with. Neither judged
+ * nor given to sinks; the ledger counts it as delivered. */
+void event_set_private(struct event *);
+bool event_private(const struct event *);
 /* Bytes of memory that the event's fields take, for bounds of queues. */
 size_t event_bytes(const struct event *);
 

@@ -44,7 +44,8 @@ struct pipeline {
 	struct ledger		*ledger;
 	struct ledger_stage	*stage;
 	ledger_count		*no_memory, *loop;
-	ledger_count		*held, *hold_expired, *hold_full, *truncated;
+	ledger_count		*held, *hold_expired, *hold_full, *truncated,
+				*private;
 	struct enricher		 enrichers[MEMBERS];
 	struct judge		 judges[MEMBERS];
 	struct sink		 sinks[MEMBERS];
@@ -102,6 +103,7 @@ pipeline_new(struct ledger *ledger, const struct mono_clock *clock)
 	p->hold_expired = ledger_noted(p->stage, "hold_expired");
 	p->hold_full = ledger_noted(p->stage, "hold_full");
 	p->truncated = ledger_noted(p->stage, "truncated");
+	p->private = ledger_noted(p->stage, "for_enrichment_only");
 	clear(&p->waiting);
 	clear(&p->ready);
 	return p;
@@ -187,6 +189,12 @@ deliver(struct pipeline *p, struct event *e)
 	if (event_truncated(e))
 		ledger_add(p->truncated, 1);
 	event_seal(e);
+	if (event_private(e)) {
+		ledger_add(p->private, 1);
+		ledger_add(&p->stage->delivered, 1);
+		event_unref(e);
+		return;
+	}
 	for (size_t i = 0; i < p->n_judges; i++)
 		p->judges[i].fn(p->judges[i].self, e);
 	for (size_t i = 0; i < p->n_sinks; i++) {

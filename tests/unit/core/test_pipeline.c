@@ -326,6 +326,21 @@ a_truncated_event_is_noted(void **state)
 	assert_int_equal(noted(w, "truncated"), 1);
 }
 
+static void
+a_private_event_reaches_nobody(void **state)
+{
+	struct world *w = *state;
+	struct ledger_stage *s = ledger_stage(w->ledger, "sink.store");
+	struct event *e = event_new(EVENT_NETWORK, mono_wall(&w->clock));
+
+	event_set_private(e);
+	pipeline_submit(w->pipeline, e);
+	assert_int_equal(noted(w, "for_enrichment_only"), 1);
+	assert_int_equal(ledger_get(&w->stage->received), 1);
+	assert_int_equal(ledger_get(&w->stage->delivered), 1);
+	assert_int_equal(ledger_get(&s->received), 0);
+}
+
 #define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -342,7 +357,8 @@ main(void)
 		TEST(flush_waits_for_nothing),
 		TEST(the_oldest_goes_when_too_many_wait),
 		TEST(refusals_and_missing_events_are_counted),
-		TEST(a_truncated_event_is_noted)
+		TEST(a_truncated_event_is_noted),
+		TEST(a_private_event_reaches_nobody)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
