@@ -1,6 +1,7 @@
 #include "collectors/audit/network.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -119,10 +120,48 @@ describe_blind(struct audit_job *j)
 	return AUDIT_VERDICT_EVENT;
 }
 
-/* socket(2): only the kind that reads every packet. */
+/* The protocol of a socket that can send without a connect: 0 for a raw one
+ * that may send anything. -1: another kind. */
+static int
+loose_protocol(uint64_t type, uint64_t proto)
+{
+	switch (type & 0xf) {		/* SOCK_CLOEXEC and SOCK_NONBLOCK off */
+	case SOCK_DGRAM:
+		return proto == 0 ? IPPROTO_UDP : proto == IPPROTO_UDP ||
+		    proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ?
+		    (int)proto : -1;
+	case SOCK_RAW:
+		return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ?
+		    (int)proto : 0;
+	default:
+		return -1;
+	}
+}
+
+/* For flows that no connect explains; nobody else needs it. */
+static enum audit_verdict
+describe_loose_socket(struct audit_job *j)
+{
+	int proto = loose_protocol(j->ev->actor.a[1], j->ev->actor.a[2]);
+
+	if (proto < 0 || !j->success)
+		return AUDIT_VERDICT_IGNORE;
+	if (audit_job_start(j, EVENT_NETWORK) == NULL)
+		return AUDIT_VERDICT_NO_MEMORY;
+	event_set_private(j->e);
+	audit_job_category(j->e, "network", "start", NULL);
+	event_set_cstr(j->e, FIELD_EVENT_ACTION, "socket");
+	audit_job_call_outcome(j);
+	event_set_fmt(j->e, FIELD_NETWORK_IANA_NUMBER, "%d", proto);
+	return AUDIT_VERDICT_EVENT;
+}
+
+/* socket(2): only the kind that reads every packet is an event. */
 static enum audit_verdict
 describe_socket(struct audit_job *j)
 {
+	if (j->ev->actor.a[0] == AF_INET || j->ev->actor.a[0] == AF_INET6)
+		return describe_loose_socket(j);
 	if (j->ev->actor.a[0] != AF_PACKET)
 		return AUDIT_VERDICT_IGNORE;
 	if (audit_job_start(j, EVENT_NETWORK) == NULL)

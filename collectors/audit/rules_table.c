@@ -29,6 +29,11 @@ const struct audit_rules_row audit_rules_rows[] = {
 	{ BOTH, "-S ptrace " PTRACE KEY("ptrace"), NULL },
 	{ BOTH, "-S bpf -F a0=5" KEY("bpf"), NULL },		/* PROG_LOAD */
 	{ BOTH, "-S socket -F a0=17" KEY("network"), NULL },	/* AF_PACKET */
+	/* Datagrams and raw packets go without a connect: who made the socket
+	 * is one record, where a rule for sendto would be one each. The bit is
+	 * that of SOCK_DGRAM and SOCK_RAW, not of SOCK_STREAM. */
+	{ BOTH, "-S socket -F a0=2 -F a1&2" KEY("network"), NULL },
+	{ BOTH, "-S socket -F a0=10 -F a1&2" KEY("network"), NULL },
 
 	/* AF_INET, AF_INET6, and AF_PACKET and what came after it; not
 	 * AF_UNIX and AF_NETLINK. Without the condition (old kernels) the

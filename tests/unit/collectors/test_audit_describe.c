@@ -530,6 +530,50 @@ keys_are_theirs(void **state)
 
 /* The same lines give the same bytes. */
 static void
+keep_number(void *self, struct event *ev, bool *hold)
+{
+	char *text = self;
+
+	(void)hold;
+	assert_true(event_private(ev));
+	assert_string_equal(event_str(ev, FIELD_EVENT_ACTION), "socket");
+	strcat(text, event_str(ev, FIELD_NETWORK_IANA_NUMBER));
+	strcat(text, " ");
+}
+
+/* Sockets that can send without a connect are kept for flows, and are no
+ * events: socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ... */
+static void
+loose_sockets(void **state)
+{
+	static const char *const arguments[] = {
+		"a0=2 a1=80002 a2=0", "a0=a a1=802 a2=0", "a0=2 a1=2 a2=1",
+		"a0=a a1=3 a2=3a", "a0=2 a1=3 a2=ff", "a0=2 a1=80001 a2=0",
+		"a0=1 a1=2 a2=0", "a0=2 a1=2 a2=88", "a0=2 a1=5 a2=84",
+	};
+	char text[512], numbers[64] = "";
+	struct scene s;
+	size_t i;
+
+	(void)state;
+	scene_open(&s, NULL);
+	pipeline_add_enricher(s.pipeline, "test", keep_number, numbers);
+	for (i = 0; i < UNIT_COUNT(arguments) * 2; i++) {
+		snprintf(text, sizeof(text), "audit(1.000:%zu): arch=c000003e "
+		    "syscall=41 success=%s %s a3=0 items=0 ppid=1 pid=7 auid=0 "
+		    "uid=0 gid=0 euid=0 ses=1 comm=\"x\" exe=\"/bin/x\" "
+		    "key=(null)", i + 1, i % 2 == 0 ? "yes exit=3" :
+		    "no exit=-93", arguments[i / 2]);
+		scene_record(&s, AUDIT_SYSCALL, text);
+		snprintf(text, sizeof(text), "audit(1.000:%zu): ", i + 1);
+		scene_record(&s, AUDIT_EOE, text);
+	}
+	assert_string_equal(numbers, "17 17 1 58 0 ");
+	assert_int_equal(s.n, 0);
+	scene_close(&s);
+}
+
+static void
 is_deterministic(void **state)
 {
 	struct buf text[2];
@@ -573,6 +617,7 @@ main(void)
 		cmocka_unit_test(others),
 		cmocka_unit_test(own_processes_are_left_out),
 		cmocka_unit_test(keys_are_theirs),
+		cmocka_unit_test(loose_sockets),
 		cmocka_unit_test(is_deterministic),
 	};
 
