@@ -362,7 +362,7 @@ find_inside(struct flow_join *t, const struct event *ev, struct ends *e)
 		s->n_behind = n;
 	}
 	s->container = first_behind(t, s);
-	s->method = "namespace";
+	e->source.method = "namespace";
 	s->confidence = s->n_behind > 1 ? "medium" : "high";
 	e->inside = true;
 	e->destination = *s;
