@@ -4,6 +4,7 @@ unit_tests += %D%/test_blind
 unit_tests += %D%/test_bundle
 unit_tests += %D%/test_control
 unit_tests += %D%/test_capfile
+unit_tests += %D%/test_within
 sh_tests += %D%/commands.sh
 sh_tests += %D%/keys.sh
 sh_tests += %D%/methods.sh
