@@ -33,7 +33,7 @@ report(struct tracker *t, uint32_t number, bool final)
 	if (f->bits & FLOW_BIT_RELAY)
 		env.relay = relay_find(t, number, final);
 	if (f->bits & FLOW_BIT_TUNNEL)
-		env.tunnel = tunnel_find(t, number, final);
+		env.tunnel = tunnel_find(t, number);
 	t->tally.n[TALLY_REPORT_DUE]++;
 	f->reported_ms = t->now_ms;
 	if (report_flow(&env, f, final))

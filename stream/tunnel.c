@@ -6,11 +6,18 @@
 
 #include "stream/report.h"
 
+/* What an outer flow's id is made of, which may be gone before the inner flow
+ * is reported. */
+struct outer {
+	struct key	key;		/* family 0: none yet */
+	uint16_t	bits;
+	int64_t		first_ns;
+};
+
 struct carried {
 	uint32_t	flow;		/* 0: free */
 	uint32_t	vni;
-	uint32_t	outer[2], serial[2];	/* by direction; 0 none */
-	char		id[2][HASH_ID_TEXT];	/* "" until it is known */
+	struct outer	outer[2];	/* by direction, the latest */
 };
 
 struct tunnel {
@@ -105,34 +112,32 @@ tunnel_carry(struct tracker *t, uint32_t inner, unsigned dir, uint32_t vni,
 {
 	uint32_t at = t->tunnel->of_flow[inner];
 	struct carried *c = at != 0 ? &t->tunnel->flows[at] : make(t, inner);
+	const struct flow *f = flow_get(t->flows, outer);
 
 	c->vni = vni;
-	if (c->outer[dir] == outer && c->serial[dir] == serial)
-		return;
-	c->outer[dir] = outer;
-	c->serial[dir] = serial;
-	c->id[dir][0] = '\0';
+	if (f->serial == serial && f->key.family != 0)
+		c->outer[dir] = (struct outer){ .key = f->key,
+		    .bits = f->bits, .first_ns = f->first_ns };
 }
 
 struct tunnel_link
-tunnel_find(struct tracker *t, uint32_t inner, bool final)
+tunnel_find(struct tracker *t, uint32_t inner)
 {
-	struct carried *c = &t->tunnel->flows[t->tunnel->of_flow[inner]];
+	const struct carried *c =
+	    &t->tunnel->flows[t->tunnel->of_flow[inner]];
 	struct tunnel_link link = { .known = true, .vni = c->vni };
-	const struct flow *f;
 	unsigned dir;
 
 	for (dir = 0; dir < 2; dir++) {
-		if (c->outer[dir] == 0)
+		const struct outer *o = &c->outer[dir];
+		struct flow f = { .key = o->key, .bits = o->bits,
+		    .first_ns = o->first_ns };
+
+		if (o->key.family == 0)
 			continue;
-		f = flow_get(t->flows, c->outer[dir]);
-		if (c->id[dir][0] == '\0' && f->serial == c->serial[dir] &&
-		    f->key.family != 0 && (f->reports != 0 || final))
-			report_flow_id(f, c->id[dir]);
-		if (c->id[dir][0] != '\0' && (link.n == 0 ||
-		    strcmp(link.outer[0], c->id[dir]) != 0))
-			memcpy(link.outer[link.n++], c->id[dir],
-			    HASH_ID_TEXT);
+		report_flow_id(&f, link.outer[link.n]);
+		if (link.n == 0 || strcmp(link.outer[0], link.outer[1]) != 0)
+			link.n++;
 	}
 	return link;
 }

@@ -44,8 +44,8 @@ uint16_t tunnel_scope(struct tracker *, uint32_t vni);
  * be freed by now: the serial tells. */
 void tunnel_carry(struct tracker *, uint32_t inner, unsigned direction,
     uint32_t vni, uint32_t outer, uint32_t outer_serial);
-/* An outer flow is named once it was reported, or at the end. */
-struct tunnel_link tunnel_find(struct tracker *, uint32_t inner, bool final);
+/* What carries it, as its latest packets came. */
+struct tunnel_link tunnel_find(struct tracker *, uint32_t inner);
 /* The flow is about to be freed. */
 void tunnel_forget(struct tracker *, uint32_t flow);
 
