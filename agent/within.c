@@ -16,7 +16,7 @@
 #include "lib/log.h"
 
 #define CONTAINERS_MAX	1024
-#define BLOCKS_A_TURN	4
+#define BLOCKS_A_TURN	64	/* all of a ring */
 #define LINGER		(60 * MONO_MS)	/* longer than a block is open */
 #define COUNT_EVERY	MONO_S
 #define RESOLVER	"127.0.0.11"

@@ -19,7 +19,7 @@
 
 #include "collectors/collector.h"
 
-#define LOOPBACK_BYTES	(1 << 20)	/* of a ring, locked memory */
+#define LOOPBACK_BYTES	(2 << 20)	/* of a ring, locked memory */
 
 /*
  * A socket on the loopback interface of the namespace in which the calling

@@ -50,7 +50,7 @@ const struct conf_key packet_conf_keys[] = {
 	    "Memory shared with the kernel for packets."),
 	KEY(container_loopback, CONF_BOOL, "off", 0, 0,
 	    "Capture also what never leaves the network namespace of a "
-	    "container. Takes 1 MiB of memory for each, for at most 64."),
+	    "container. Takes 2 MiB of memory for each, for at most 64."),
 	KEY(exclude, CONF_LIST, "[]", 0, 0,
 	    "pcap-filter(7) expressions of traffic that is not captured."),
 };
