@@ -273,6 +273,10 @@ read_parent(struct tree *t, uint32_t id, const struct json *doc)
 		p->command = keep_field(t, doc, "process.parent.command_line");
 	if (p->name == 0)
 		p->name = keep_field(t, doc, "process.parent.name");
+	if (p->called == 0)
+		p->called = keep_field(t, doc, "process.parent.args");
+	if (p->called == 0)
+		p->called = p->name;
 }
 
 static uint32_t
@@ -328,6 +332,7 @@ read_command(struct tree *t, struct tree_node *n, const struct json *doc,
 	    NULL), "failure") != 0 && json_get(doc, "tallyman.alert") == NULL;
 	uint32_t command = keep_field(t, doc, "process.command_line");
 	uint32_t name = keep_field(t, doc, "process.name");
+	uint32_t called = keep_field(t, doc, "process.args");
 
 	if (command == 0)
 		command = keep_field(t, doc, "process.executable");
@@ -340,6 +345,7 @@ read_command(struct tree *t, struct tree_node *n, const struct json *doc,
 	    (exec && when >= n->command_ns))) {
 		n->command = command;
 		n->name = name != 0 ? name : command;
+		n->called = called != 0 ? called : n->name;
 		n->command_ns = when;
 	}
 }

@@ -26,14 +26,16 @@
 
 struct tree_node {
 	char		 entity[24];
-	uint32_t		 parent, child, next;	/* after tree_link; a root's
+	uint32_t	 parent, child, next;	/* after tree_link; a root's
 						 * next is the next root */
-	uint32_t		 command, name;		/* of the last exec */
-	uint32_t		 before;		/* command of the first exec,
+	uint32_t	 command, name;		/* of the last exec */
+	uint32_t	 called;		/* as what: its first argument,
+						 * else its name */
+	uint32_t	 before;		/* command of the first exec,
 						 * when there were several */
-	uint32_t		 user;
-	uint32_t		 peers, entry;
-	uint32_t		 alert;			/* name of the last rule */
+	uint32_t	 user;
+	uint32_t	 peers, entry;
+	uint32_t	 alert;			/* name of the last rule */
 	uint32_t	 pid, ppid, vpid;
 	uint32_t	 execs, events, alerts;
 	int32_t		 exit_code;
@@ -53,15 +55,15 @@ struct tree_node {
 
 /* Whom a process spoke to: one address, port and protocol. */
 struct tree_peer {
-	uint32_t		 next, text, name;	/* text 0: all others */
+	uint32_t	 next, text, name;	/* text 0: all others */
 	uint32_t	 flows, left, attempted, unsure;
 	int64_t		 sent, received;	/* by the process */
 };
 
 /* How a tree of processes began in a container. */
 struct tree_entry {
-	uint32_t		 next, kind, exec_id, user, command, tty, confidence;
-	uint32_t		 root;		/* the process that it began with */
+	uint32_t	 next, kind, exec_id, user, command, tty, confidence;
+	uint32_t	 root;		/* the process that it began with */
 	int64_t		 auid, session;
 	uint32_t	 pid;		/* who asked; 0 not known */
 };

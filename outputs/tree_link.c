@@ -135,8 +135,9 @@ take_shape(struct tree *t, struct tree_node *n)
 		outlines += mix(c->outline, 7);
 		n->below += 1 + c->below;
 	}
-	n->outline = mix(mix(mix(n->name, n->user), shape_of_entry(t, n)),
-	    n->is_adopted);
+	/* busybox is many programs: as what it was called counts too. */
+	n->outline = mix(mix(mix(mix(n->name, n->called), n->user),
+	    shape_of_entry(t, n)), n->is_adopted);
 	/* What an alert is about is never folded away. */
 	if (n->alerts > 0)
 		n->outline = mix(n->outline, n->pid);

@@ -415,7 +415,7 @@ print_fold(struct printer *p, const struct group *g,
 	buf_add_str(&p->line, buf_text(&p->prefix));
 	buf_printf(&p->line, "%s and %u more ", p->marks->dots,
 	    g->members - SHOWN);
-	add_text(p, n->name);
+	add_text(p, n->called);
 	if (g->below > 0)
 		buf_printf(&p->line, " with %u below them", g->below);
 	if (g->last_ns != 0) {

@@ -168,6 +168,29 @@ what_is_alike_is_folded(void **state)
 	assert_int_equal(lines(t), 1002);
 }
 
+/* What is one program by its file may be called by many names. */
+static void
+busybox_is_what_it_was_called(void **state)
+{
+	struct state *t = *state;
+	char text[512], id[24];
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "b%d", i);
+		snprintf(text, sizeof(text), "{\"container\":{\"id\":\"" WEB
+		    "\"},\"event\":{\"action\":\"exec\"},\"process\":{\"pid\":"
+		    "%d,\"entity_id\":\"%s\",\"name\":\"busybox\",\"args\":"
+		    "[\"/bin/%s\",\"%d\"],\"command_line\":\"/bin/%s %d\"}}",
+		    i + 2, id, i % 2 == 0 ? "ls" : "cat", i,
+		    i % 2 == 0 ? "ls" : "cat", i);
+		put(t, EVENT_PROCESS, id, 10 + i, text);
+	}
+	assert_int_equal(RUN(t, "tree", "web"), 0);
+	assert_true(has(t, "... and 18 more /bin/ls\n"));
+	assert_true(has(t, "... and 18 more /bin/cat\n"));
+}
+
 static void
 many_peers_fold_with_their_sums(void **state)
 {
@@ -401,6 +424,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SHELF_TEST(a_container_is_a_tree),
 		SHELF_TEST(what_is_alike_is_folded),
+		SHELF_TEST(busybox_is_what_it_was_called),
 		SHELF_TEST(many_peers_fold_with_their_sums),
 		SHELF_TEST(depth_bounds_what_is_shown),
 		SHELF_TEST(a_pid_is_the_last_process_that_had_it),
