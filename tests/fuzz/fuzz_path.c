@@ -101,6 +101,7 @@ struct subject {
 	uint8_t			 proto;
 	uint16_t		 sport, wire_port;
 	uint32_t		 isn[2], id;
+	uint32_t		 end[2];	/* TCP: of what was sent */
 	bool			 begun, ended;
 	int64_t			 last_ns;	/* last copy that was shown */
 	uint8_t			 sent[2][REACH / 8];	/* TCP: bits */
@@ -122,7 +123,7 @@ struct flight {
 	struct subject	*of;		/* NULL: free */
 	unsigned	 dir;
 	size_t		 step;
-	uint32_t	 seq, len, fill;
+	uint32_t	 seq, ack, len, fill;
 	uint32_t	 order;		/* of sending */
 	uint16_t	 ip_id;
 	uint8_t		 flags;
@@ -233,6 +234,7 @@ show(struct host *h, const struct flight *f, uint32_t offset, uint32_t len)
 	put16(b + 22, ports[1]);
 	if (s->proto == IPPROTO_TCP) {
 		put32(b + 24, f->seq + offset);
+		put32(b + 28, f->ack);
 		b[32] = 5 << 4;
 		b[33] = f->flags;
 	} else
@@ -356,9 +358,11 @@ begin(struct host *h, struct cursor *c)
 	    .sport = (uint16_t)(40000 + (ports & 3)),
 	    .wire_port = (uint16_t)(40000 + (ports >> 2 & 3)),
 	    .id = (uint32_t)h->n + 1 };
-	/* Near the wrap, and near each other. */
-	s->isn[0] = (ports & 16 ? 0U - 2000 : 1000U) + (ports >> 5) * 5000U;
-	s->isn[1] = ports & 32 ? 0U - 100 : 77777U;
+	/* Near the wrap; those of two connections are far from each other, as
+	 * random ones are: sequence numbers tell whose a packet is when a port
+	 * is used again. */
+	s->isn[0] = (ports & 16 ? 0U - 2000 : 1000U) + ((uint32_t)h->n << 24);
+	s->isn[1] = (ports & 32 ? 0U - 100 : 77777U) + ((uint32_t)h->n << 24);
 	if (is_taken(h, s))
 		return;
 	h->live[i] = s;
@@ -438,18 +442,30 @@ launch(struct host *h, struct cursor *c)
 		f->fill = 0;
 	f->seq = s->isn[f->dir] + 1 + offset;
 	f->flags = ACK | (how >> 2 & 0x0d);	/* FIN, RST, PSH */
-	if (how & 0x80 && s->proto == IPPROTO_TCP) {
+	/* Without its SYN a connection on a port used again is ambiguous. */
+	if ((how & 0x80 || (!s->begun && s->route->snat)) &&
+	    s->proto == IPPROTO_TCP) {
+		if (!s->begun)
+			f->dir = 0;
 		f->flags = f->dir == 0 ? SYN : SYN | ACK;
 		if (f->dir == 0 && s->begun) {
 			s->isn[0] += 1 << 20;
 			s->isn[1] += 1 << 20;
+			s->end[0] = s->end[1] = 0;
 		}
 		f->seq = s->isn[f->dir];
 		f->len = 0;
+		offset = 0;
 	}
 	s->begun = true;
+	f->ack = s->isn[!f->dir] + 1 + s->end[!f->dir];
+	if (s->end[f->dir] < offset + f->len)
+		s->end[f->dir] = offset + f->len;
 	forget_sent(h, s, f->flags);
 	note_sent(s, f->dir, offset, f->len);
+	/* Nobody answers a SYN that is still on its way. */
+	while (f->of != NULL && f->flags == SYN)
+		fly(h, f);
 }
 
 static void
