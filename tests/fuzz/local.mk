@@ -35,3 +35,6 @@ fuzz_targets += %D%/fuzz_docker
 
 fuzz_targets += %D%/fuzz_audit
 %C%_fuzz_audit_LDADD = $(FUZZ_LIBS)
+
+fuzz_targets += %D%/fuzz_capfile
+%C%_fuzz_capfile_LDADD = $(FUZZ_LIBS)
