@@ -191,6 +191,7 @@ class_bundle macvlan 21
 class_bundle namespaces 21
 class_bundle proxy 20
 class_bundle icmp-errors 9
+class_bundle hairpin 10
 
 check_bundle exec-shell
 is "exec-shell: one alert" "$(alerts "$tmp/exec-shell.got")" \
