@@ -197,6 +197,12 @@ docker_is_waiting(const struct docker *d, const char *id)
 	return strnlen(id, 65) == 64 && map_get(d->wants, id) != NULL;
 }
 
+bool
+docker_may_tell(const struct docker *d, const char *id)
+{
+	return d->open && (!d->listed || docker_is_waiting(d, id));
+}
+
 static void
 want_living(void *ctx, const struct container *c)
 {

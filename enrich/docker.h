@@ -56,6 +56,9 @@ bool docker_ready(const struct docker *);
 /* Why the stream ended last, "" when it did not or a list came since. Valid
  * until the next call. */
 const char *docker_trouble(const struct docker *);
+/* True while this container may still be told of: its inspect is on its way, or
+ * the stream has just been opened and repeats what we missed. */
+bool docker_may_tell(const struct docker *, const char *id);
 /* Asks for a container that something else has heard of; cheap when it is on
  * its way already. */
 void docker_want(struct docker *, const char *id, struct wall from);

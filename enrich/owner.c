@@ -27,7 +27,7 @@ owner_write_container(struct owner *o, const uint8_t id[static 32],
 	if (o->docker == NULL)
 		return;
 	docker_want(o->docker, text, event_time(ev));
-	*hold = docker_ready(o->docker) && docker_is_waiting(o->docker, text);
+	*hold = docker_may_tell(o->docker, text);
 }
 
 static void

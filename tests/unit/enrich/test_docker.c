@@ -54,6 +54,30 @@ event(struct bench *b, const char *type, const char *action, const char *id,
 	docker_on_event_bytes(enrich_docker(b->enrich), text, (size_t)n);
 }
 
+/* Events wait for a container's name while Docker may still tell it, and not
+ * when it is away. */
+static void
+may_still_tell(void **state)
+{
+	struct bench *b = bench_new(true);
+	struct docker *d = enrich_docker(b->enrich);
+
+	(void)state;
+	assert_false(docker_may_tell(d, BENCH_ID_A));
+	enrich_start(b->enrich);
+	assert_true(docker_may_tell(d, BENCH_ID_A));
+	docker_on_list(d, "[]", 2);
+	assert_false(docker_may_tell(d, BENCH_ID_A));
+	docker_want(d, BENCH_ID_A, bench_wall(0));
+	assert_true(docker_may_tell(d, BENCH_ID_A));
+	assert_false(docker_may_tell(d, BENCH_ID_B));
+	docker_on_inspect(d, BENCH_ID_A, 404, "", 0);
+	assert_false(docker_may_tell(d, BENCH_ID_A));
+	docker_on_events_end(d, "closed");
+	assert_false(docker_may_tell(d, BENCH_ID_A));
+	bench_free(b);
+}
+
 static void
 reads_inspect(void **state)
 {
@@ -508,6 +532,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(may_still_tell),
 		cmocka_unit_test(reads_inspect),
 		cmocka_unit_test(reads_other_kinds),
 		cmocka_unit_test(whole_stream),

@@ -402,6 +402,7 @@ events_during_the_scan(void **state)
 	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
 	bench_proc(b, 77, 1, -5 * MONO_S, BENCH_ID_A, "/bin/sh", 0, 'S');
 	process_on_scan_end(enrich_processes(b->enrich));
+	tell_docker(b, BENCH_ID_A);
 	bench_at(b, 40 * MS);
 	ev = bench_last(b);
 	assert_owner(ev, BENCH_ID_A, "parent");
