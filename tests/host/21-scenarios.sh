@@ -41,7 +41,8 @@ after=$EPOCHREALTIME
 wait $execs
 ok "no probe failed" test -z "$(cd "$tmp/go" && find . -name 'failed.*')"
 ok "the agent came to the end" scenarios_marker end
-is "the kernel lost nothing" "$(auditctl -s | awk '$1 == "lost" { print $2 }')" 0
+is "the kernel lost nothing" "$(scenarios_lost)" 0
+is "the agent dropped nothing" "$(scenarios_dropped)" ""
 agent_stop
 is "SIGTERM ends the agent with status" $? 0
 host_release

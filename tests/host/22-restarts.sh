@@ -66,7 +66,8 @@ is "the storm ended with status" $? 0
 ok "round 3: all probes ended" scenarios_wait 3 60
 ok "no probe failed" test -z "$(cd "$tmp/go" && find . -name 'failed.*')"
 ok "round 3: the agent came to the end" scenarios_marker three
-is "the kernel lost nothing" "$(auditctl -s | awk '$1 == "lost" { print $2 }')" 0
+is "the kernel lost nothing" "$(scenarios_lost)" 0
+is "the agent dropped nothing" "$(scenarios_dropped)" ""
 agent_stop
 host_release
 

@@ -14,6 +14,8 @@
 #	                         $tmp/have, more about them in $tmp/seen.all
 #	scenarios_compare        points: for each WHO have is as the truth
 #	scenarios_methods        how they were attributed, for diag
+#	scenarios_dropped        what the agent says that it dropped
+#	scenarios_lost           audit records lost since the agent started
 #	pid_max N                until the test ends
 #
 # Truth is in $tmp/truth, "WHO N ID" a line, ID "none" for the host.
@@ -27,6 +29,18 @@ pid_max_before=
 pid_max() {
 	: "${pid_max_before:=$(cat /proc/sys/kernel/pid_max)}"
 	echo "$1" >/proc/sys/kernel/pid_max
+}
+
+# The kernel goes on counting from boot.
+scenarios_lost() {
+	echo $(($(audit_counter lost) - audit_lost))
+}
+
+# What the agent dropped, and where, by its own ledger.
+scenarios_dropped() {
+	tm status --json | jq -r '.ledger.stages[] | .name as $n |
+	    .dropped | to_entries[] | select(.value > 0) |
+	    "\(.value) \($n) \(.key)"'
 }
 
 test_at_exit() {
