@@ -12,7 +12,8 @@
 #	on_host_bg, on_outside_bg COMMAND...   in the background, pid in $!
 #	docker ARGUMENT...       against the test host's daemon
 #	at_terminal COMMAND...   with a terminal at which nobody types
-#	host_end                 take all of it away (also done at exit)
+#	host_end                 take all of it away (also done at exit), after
+#	                         test_before_down if the test defines that
 #	host_release             the same and the lock, but tm can read what the
 #	                         agent stored: for long looks at it
 #
@@ -281,6 +282,7 @@ host_end() {
 	jobs -p | xargs -r kill 2>/dev/null
 	disown -a
 	if [[ -n $TH_NAME ]]; then
+		! declare -F test_before_down >/dev/null || test_before_down
 		"$testhost" -n "$TH_NAME" down
 		TH_NAME=
 	fi

@@ -27,6 +27,9 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/io_uring.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -413,6 +416,10 @@ run_move(const struct job *j)
  * setuid		WHO * 1000000 + N
  * ptrace		a2 N, a3 WHO
  * mount		DIRECTORY/m/WHO.N
+ * old-open, old-setuid	by int 0x80: DIRECTORY/WHO.N.old, the uid as above
+ * ring-open, ring-connect	by io_uring: DIRECTORY/WHO.N.ring, the address
+ *			as above
+ * forge		a record of a login that says WHO.N in its text
  */
 struct one {
 	unsigned long	 who, n;
@@ -512,6 +519,138 @@ call_mount(const struct one *o)
 		_exit(81);
 }
 
+#ifdef __x86_64__
+/* A system call by the number and in the way of i386; addresses have to be
+ * below 4 GiB. */
+static long
+old_call(long number, unsigned long a, unsigned long b, unsigned long c)
+{
+	long rc;
+
+	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(number), "b"(a), "c"(b),
+	    "d"(c) : "memory", "r8", "r9", "r10", "r11");
+	return (int)rc;
+}
+#else
+static long
+old_call(long number, unsigned long a, unsigned long b, unsigned long c)
+{
+	errx(1, "no old calls here: %ld %lu %lu %lu", number, a, b, c);
+}
+#endif
+
+static void
+call_old_open(const struct one *o)
+{
+	char *path = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+	    MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	if (path == MAP_FAILED)
+		_exit(82);
+	snprintf(path, 4096, "%s/%lu.%lu.old", o->directory, o->who, o->n);
+	if (old_call(5, (uintptr_t)path, O_WRONLY | O_CREAT | O_EXCL, 0600) < 0)
+		_exit(83);
+}
+
+static void
+call_old_setuid(const struct one *o)
+{
+	if (old_call(213, o->who * 1000000 + o->n, 0, 0) < 0)
+		_exit(84);
+}
+
+/* One operation, and what came of it. */
+static int
+ring(const struct io_uring_sqe *sqe)
+{
+	struct io_uring_params p;
+	struct io_uring_sqe *slot;
+	struct io_uring_cqe *cqe;
+	char *sq, *cq;
+	int fd;
+
+	memset(&p, 0, sizeof(p));
+	fd = (int)syscall(SYS_io_uring_setup, 1, &p);
+	if (fd == -1)
+		return -errno;
+	sq = mmap(NULL, p.sq_off.array + sizeof(unsigned), PROT_READ |
+	    PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(*cqe),
+	    PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_CQ_RING);
+	slot = mmap(NULL, sizeof(*slot), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || slot == MAP_FAILED)
+		return -errno;
+	*slot = *sqe;
+	*(unsigned *)(void *)(sq + p.sq_off.array) = 0;
+	__atomic_store_n((unsigned *)(void *)(sq + p.sq_off.tail), 1,
+	    __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL,
+	    0) != 1)
+		return -errno;
+	cqe = (struct io_uring_cqe *)(void *)(cq + p.cq_off.cqes);
+	return cqe->res;
+}
+
+static void
+call_ring_open(const struct one *o)
+{
+	struct io_uring_sqe sqe;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%lu.%lu.ring", o->directory, o->who,
+	    o->n);
+	memset(&sqe, 0, sizeof(sqe));
+	sqe.opcode = IORING_OP_OPENAT;
+	sqe.fd = AT_FDCWD;
+	sqe.addr = (uintptr_t)path;
+	sqe.open_flags = O_WRONLY | O_CREAT | O_EXCL;
+	sqe.len = 0600;
+	if (ring(&sqe) < 0)
+		_exit(85);
+}
+
+static void
+call_ring_connect(const struct one *o)
+{
+	struct sockaddr_in in;
+	struct io_uring_sqe sqe;
+	int rc;
+
+	fill_address(o, &in);
+	memset(&sqe, 0, sizeof(sqe));
+	sqe.opcode = IORING_OP_CONNECT;
+	sqe.fd = socket(AF_INET, SOCK_STREAM, 0);
+	sqe.addr = (uintptr_t)&in;
+	sqe.off = sizeof(in);
+	rc = ring(&sqe);
+	if (rc != -ECONNREFUSED)
+		_exit(86);
+}
+
+/* What a login program tells the kernel, told by somebody else. */
+static void
+call_forge(const struct one *o)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct {
+		struct nlmsghdr	head;
+		char		text[256];
+	} m;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+
+	memset(&m, 0, sizeof(m));
+	snprintf(m.text, sizeof(m.text), "pid=1 uid=0 auid=0 ses=1 op=login "
+	    "acct=\"root\" exe=\"/usr/sbin/sshd\" hostname=%lu.%lu res=success",
+	    o->who, o->n);
+	m.head.nlmsg_len = (uint32_t)(sizeof(m.head) + strlen(m.text) + 1);
+	m.head.nlmsg_type = 1112;	/* AUDIT_USER_LOGIN */
+	m.head.nlmsg_flags = NLM_F_REQUEST;
+	if (fd == -1 || sendto(fd, &m, m.head.nlmsg_len, 0,
+	    (struct sockaddr *)&kernel, sizeof(kernel)) == -1)
+		_exit(87);
+}
+
 static const struct call {
 	const char *name;
 	void (*run)(const struct one *);
@@ -520,6 +659,9 @@ static const struct call {
 	{ "open", call_open }, { "rename", call_rename },
 	{ "unlink", call_unlink }, { "setuid", call_setuid },
 	{ "ptrace", call_ptrace }, { "mount", call_mount },
+	{ "old-open", call_old_open }, { "old-setuid", call_old_setuid },
+	{ "ring-open", call_ring_open }, { "ring-connect", call_ring_connect },
+	{ "forge", call_forge },
 };
 #define N_CALLS	(sizeof(calls) / sizeof(calls[0]))
 
@@ -538,6 +680,24 @@ run_call(char **argv)
 	return 64;
 }
 
+/* True when the name is one of the words. */
+static int
+is_wanted(const char *words, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = words;
+
+	if (words == NULL)
+		return 1;
+	while ((at = strstr(at, name)) != NULL) {
+		if ((at == words || at[-1] == ' ') &&
+		    (at[len] == ' ' || at[len] == '\0'))
+			return 1;
+		at += len;
+	}
+	return 0;
+}
+
 /* Each call in a process of its own that does nothing else; every second one
  * executes a program first. $CALLS names those that are made, default all. */
 static void
@@ -553,7 +713,7 @@ run_calls(const struct job *j)
 	for (i = 0; i < j->count * N_CALLS; i++) {
 		k = i % N_CALLS;
 		o.n = j->first + i / N_CALLS;
-		if (wanted != NULL && strstr(wanted, calls[k].name) == NULL)
+		if (!is_wanted(wanted, calls[k].name))
 			continue;
 		pid = fork_some_time();
 		if (pid == 0 && o.n % 2 == 0) {
