@@ -16,7 +16,7 @@
 #	scenarios_methods        how they were attributed, for diag
 #	scenarios_dropped        what the agent says that it dropped
 #	scenarios_lost           audit records lost since the agent started
-#	pid_max N                until the test ends
+#	pid_max N                until the test host goes, once
 #
 # Truth is in $tmp/truth, "WHO N ID" a line, ID "none" for the host.
 # shellcheck shell=bash
@@ -24,10 +24,9 @@
 
 probes=${TALLYMAN_EXECS:-1000}
 scenario_names=()
-pid_max_before=
 
 pid_max() {
-	: "${pid_max_before:=$(cat /proc/sys/kernel/pid_max)}"
+	cat /proc/sys/kernel/pid_max >"$TH_DIR/pid_max"
 	echo "$1" >/proc/sys/kernel/pid_max
 }
 
@@ -36,16 +35,12 @@ scenarios_lost() {
 	echo $(($(audit_counter lost) - audit_lost))
 }
 
-# What the agent dropped, and where, by its own ledger.
+# What the agent dropped on the way of audit events, by its own ledger.
 scenarios_dropped() {
 	tm status --json | jq -r '.ledger.stages[] | .name as $n |
+	    select($n | test("^(audit|proc|enrich|pipeline|writer|store)")) |
 	    .dropped | to_entries[] | select(.value > 0) |
 	    "\(.value) \($n) \(.key)"'
-}
-
-test_at_exit() {
-	[[ -z $pid_max_before ]] ||
-	    echo "$pid_max_before" >/proc/sys/kernel/pid_max
 }
 
 scenarios_expect() {
