@@ -39,6 +39,9 @@ build hdr:auparse.h     libauparse-dev    audit-libs-devel
 build pc:cmocka         libcmocka-dev     libcmocka-devel
 test  cmd:dockerd       docker.io         moby-engine
 test  cmd:docker        docker.io         moby-engine
+test  cmd:ctr           containerd        containerd
+test  cmd:podman        podman            podman
+test  cmd:socat         socat             socat
 test  cmd:ip            iproute2          iproute
 test  cmd:iptables      iptables          iptables
 test  cmd:conntrack     conntrack         conntrack-tools

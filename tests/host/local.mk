@@ -28,3 +28,4 @@ host_tests += %D%/33-hairpin.sh
 host_tests += %D%/34-inside.sh
 host_tests += %D%/35-vxlan.sh
 host_tests += %D%/29-who-asked.sh
+host_tests += %D%/28-runtimes.sh
