@@ -29,3 +29,5 @@ host_tests += %D%/34-inside.sh
 host_tests += %D%/35-vxlan.sh
 host_tests += %D%/29-who-asked.sh
 host_tests += %D%/28-runtimes.sh
+host_tests += %D%/35-floods.sh
+host_tests += %D%/36-left-host.sh

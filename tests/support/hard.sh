@@ -7,8 +7,7 @@
 #	settle SECONDS N         waits for N final flows of all cases
 #	judge CASE N TITLE COLUMN... points; N flows; COLUMNs: payload, datagrams,
 #	                         conntrack (packets and bytes of both ways),
-#	                         again (bytes that the client and the server
-#	                         whose lines are in $tmp/server sent again),
+#	                         again (bytes that the client sent again),
 #	                         left=yes|no|attempted
 #	no_loss                  point: the ring lost nothing, the ledger adds up
 # shellcheck shell=bash
@@ -20,8 +19,10 @@ remember() {
 # proto source sport destination dport sent received source.packets
 # source.bytes destination.packets destination.bytes left again nat.sport
 # end_reason packets_lost; "icmp" without ports.
+# Of lines that match collect_only, when it is set.
+collect_only=
 collect() {
-	tm flows --json >"$tmp/flows" || return 1
+	tm flows --json | grep -E "${collect_only:-.}" >"$tmp/flows" || return 1
 	jq -r 'select(.tallyman.flow.final == true) |
 	    [.network.transport, .source.ip, .source.port // "-",
 	    .destination.ip, .destination.port // "-",
@@ -62,16 +63,12 @@ settle() {
 
 # wanted CASE COLUMN / have CASE COLUMN: key and value a line, sorted.
 wanted() {
-	awk -v column="$2" -v kernel="$tmp/conntrack" -v server="$tmp/server" "$keys"'
+	awk -v column="$2" -v kernel="$tmp/conntrack" "$keys"'
 	BEGIN {
 		while (column == "conntrack" && (getline line <kernel) > 0) {
 			sub(/^icmpv6/, "ipv6-icmp", line)
 			split(line, c, "\t")
 			counted[key(c)] = c[6] " " c[7] " " c[12] " " c[13]
-		}
-		while (column == "again" && (getline line <server) > 0) {
-			split(line, c)
-			again[c[5]] = c[10]
 		}
 		split(column, left, "=")
 	}
@@ -79,7 +76,7 @@ wanted() {
 		split($0, c)
 		v = column == "payload" ? c[6] " " c[7] : \
 		    column == "datagrams" ? c[8] " " c[9] : \
-		    column == "again" ? c[10] + again[c[3]] : \
+		    column == "again" ? c[10] : \
 		    column == "conntrack" ? counted[key(c)] : left[2]
 		print key(c), v
 	}' "$tmp/$1.truth" | sort

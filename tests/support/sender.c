@@ -583,8 +583,8 @@ make_datagram(char *p, uint16_t sport, uint16_t dport)
 
 /*
  * flood KIND HOST PORT COUNT BURST: COUNT SYNs (KIND syn) or datagrams of 10
- * bytes (KIND udp), each from another source port; after 60,000 of them to the
- * next destination port. IPv4. "flood COUNT" when done.
+ * bytes (KIND udp), each from another source port, 10,000 on; after 50,000 of
+ * them to the next destination port. IPv4. "flood COUNT" when done.
  */
 static int
 flood(char **argv)
@@ -608,8 +608,8 @@ flood(char **argv)
 	find_ends(fd, &t);
 	memset(m, 0, sizeof(m));
 	for (i = 0; i < count; i++) {
-		uint16_t sport = (uint16_t)(1025 + i % 60000);
-		uint16_t dport = (uint16_t)(port + i / 60000);
+		uint16_t sport = (uint16_t)(10000 + i % 50000);
+		uint16_t dport = (uint16_t)(port + i / 50000);
 
 		v[n].iov_base = bytes[n];
 		v[n].iov_len = syn ? make_syn(bytes[n],
