@@ -58,7 +58,10 @@ on_outside_bg "$TH_TRAFFIC" tcp-server 7100 5000 >"$tmp/server"
 on_outside_bg "$TH_SENDER" udp-sink 7101 >"$tmp/sink"
 on_outside_bg "$TH_TRAFFIC" udp-server 7102 3300 >"$tmp/udp"
 on_outside_bg "$TH_SENDER" tcp-drain 7103 0 >"$tmp/drain"
-for f in server sink udp drain; do
+# What a server sends again after its report would be nowhere: this one is
+# silent.
+on_outside_bg "$TH_TRAFFIC" tcp-server 7104 0 >"$tmp/silent"
+for f in server sink udp drain silent; do
 	wait_for 5 grep -q ready "$tmp/$f"
 done
 out=$TH_OUTSIDE_IP
@@ -120,7 +123,7 @@ remember
 # --- lost between two points ------------------------------------------------
 ipt -I FORWARD -p tcp -m statistic --mode random --probability 0.03 -j DROP
 ipt -I FORWARD -p udp -m statistic --mode nth --every 7 --packet 0 -j DROP
-at_once 8 in_a traffic tcp-client "$out" 7100 2 400000 9999 \
+at_once 8 in_a traffic tcp-client "$out" 7104 2 400000 9999 \
     >"$tmp/between.truth"
 in_a sender udp-blast "$out" 7101 6003 7000 200 64 numbered >"$tmp/gaps.truth"
 ipt -D FORWARD 1
@@ -128,14 +131,12 @@ ipt -D FORWARD 1
 
 # --- segments cut anew on the uplink, and lost behind it --------------------
 on_host "$TH_SENDER" offload eth0 off
-{
-	in_a traffic tcp-client "$out" 7100 5 3000000 333333
-	in_a sender udp-gso "$out" 7101 6004 500 12000 1200
-} >"$tmp/cut.truth"
+in_a traffic tcp-client "$out" 7100 5 3000000 333333 >"$tmp/cut.truth"
+in_a sender udp-gso "$out" 7101 6004 500 12000 1200 >"$tmp/cutgso.truth"
 remember
 on_outside iptables -w -t raw -A PREROUTING -i wan0 -p tcp -m statistic \
     --mode random --probability 0.03 -j DROP
-at_once 8 in_a traffic tcp-client "$out" 7100 2 400000 9999 \
+at_once 8 in_a traffic tcp-client "$out" 7104 2 400000 9999 \
     >"$tmp/behind.truth"
 on_outside iptables -w -t raw -F PREROUTING
 
@@ -151,6 +152,11 @@ on_host tc qdisc del dev eth0 root
 on_host "$TH_SENDER" offload eth0 on
 in_a sender udp-gso "$out" 7101 6007 500 12000 1200 >"$tmp/gso.truth"
 remember
+
+# --- when it was: a thousand datagrams with a millisecond between them -----
+before=$(date +%s%N)
+in_a sender udp-blast "$out" 7101 6008 1000 10 1 numbered >"$tmp/time.truth"
+after=$(date +%s%N)
 
 # --- sequence numbers that go round -----------------------------------------
 in_a sender tcp-big "$out" 7103 5000000000 >"$tmp/wrap.truth"
@@ -168,7 +174,8 @@ judge mss 10 "MSS clamped" payload conntrack
 judge between 16 "lost between two points" payload again
 ok "lost between two points: something was" points gaps '.[2] < .[1]'
 judge gaps 1 "datagrams lost between two points" payload datagrams
-judge cut 6 "cut on the uplink" payload
+judge cut 5 "cut on the uplink" payload
+judge cutgso 1 "UDP GSO cut on the uplink" payload datagrams
 ok "cut on the uplink: it was" points cut '.[2] > .[0]'
 judge behind 16 "lost behind the uplink" payload again
 ok "lost behind the uplink: something was" \
@@ -177,10 +184,20 @@ judge queue 3 "seconds of queue" payload
 is "seconds of queue: it was longer than two" "$(jq 'select(.source.port ==
     6005 and .tallyman.flow.final) | .event.duration > 2000000000' \
     "$tmp/flows")" true
-# Datagrams as well once the capture tells the size that they are cut to.
-judge gso 1 "UDP GSO" payload
+judge gso 1 "UDP GSO" payload datagrams
+judge time 1 "a second of datagrams" payload datagrams
+read -r start end duration < <(jq -r 'select(.source.port == 6008 and
+    .tallyman.flow.final) | "\(.event.start) \(.event.end) \(.event.duration)"' \
+    "$tmp/flows")
+start=$(date -d "$start" +%s%N)
+end=$(date -d "$end" +%s%N)
+diag "it took $(((after - before) / 1000000)) ms, the flow $((duration / 1000000))"
+ok "its start and end lie between those of the sender" \
+    test "$before" -lt "$start" -a "$end" -lt "$after"
+ok "its duration is that of the packets" \
+    test "$duration" -ge 1000000000 -a "$duration" -eq $((end - start))
 judge wrap 1 "5 GB in one connection" payload conntrack
-nothing_else 7100 7103
+nothing_else 7100 7104
 no_loss
 agent_stop
 is "SIGTERM ends the agent with status" $? 0
