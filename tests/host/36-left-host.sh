@@ -90,6 +90,36 @@ settle 30
 judge yes 5 "out" left=yes
 judge no 7 "inside" payload left=no
 judge attempted 9 "kept back" payload left=attempted
+
+# The errors that came of it, from the host and through NAT: as many as the
+# container's own kernel says, and none on a translated address.
+heard() {
+	docker exec alpha awk '
+	FILENAME ~ /snmp6/ { if ($1 == "Icmp6InDestUnreachs") six = $2; next }
+	$1 == "Icmp:" && !at {
+		for (at = 2; $at != "InDestUnreachs"; at++)
+			;
+		next
+	}
+	$1 == "Icmp:" { print $at, six + 0 }' \
+	    /proc/net/snmp6 /proc/net/snmp
+}
+alpha_ip=$(container_ip alpha)
+errors() {
+	collect || return 1
+	got=$(awk -v ip="$alpha_ip" '
+	$1 == "icmp" && $4 == ip { four += $8 }
+	# Neighbour discovery is smaller than an error with its datagram.
+	$1 == "ipv6-icmp" && $4 ~ /^2001:db8:d0c:/ && $8 > 0 &&
+	    $9 / $8 > 150 { six += $8 }
+	END { print four + 0, six + 0 }' "$tmp/final")
+	[[ $got == "$(heard)" ]]
+}
+ok "ICMP errors are counted once" wait_for 20 errors
+diag "errors by the container's kernel $(heard), by flows $got"
+ok "there were some of both" grep -qE '^[1-9][0-9]* [1-9]' <(heard)
+is "none to the host's own address" "$(grep -c "^icmp .* $TH_HOST_IP " \
+    "$tmp/final")" 0
 no_loss
 agent_stop
 is "SIGTERM ends the agent with status" $? 0
