@@ -910,6 +910,8 @@ open_outputs(struct engine *e)
 		    strerror(-rc));
 		return rc;
 	}
+	stream_watch_queue(e->works.stream,
+	    &ledger_stage(e->works.ledger, "writer")->pending);
 	return writer_start(e->writer);
 }
 

@@ -231,10 +231,12 @@ serve_within(struct tracker *t, uint32_t number, uint32_t *left)
 void
 life_serve(struct tracker *t)
 {
-	uint32_t from = t->served, number = from, left = LIFE_BUDGET;
+	bool full = t->queued != NULL && ledger_get(t->queued) > LIFE_QUEUED;
+	uint32_t from = t->served, number = from;
+	uint32_t left = full ? 0 : LIFE_BUDGET;
 
 	t->served = FLOW_NONE;
-	t->evict_reports = LIFE_EVICT_BUDGET;
+	t->evict_reports = full ? 0 : LIFE_EVICT_BUDGET;
 	while ((number = flow_next_due(t->flows, number, t->now_ms)) !=
 	    FLOW_NONE)
 		serve_within(t, number, &left);

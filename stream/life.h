@@ -27,6 +27,9 @@
  * slow disk takes. */
 #define LIFE_BUDGET		128
 #define LIFE_EVICT_BUDGET	32
+/* With more events than this in the writer's queue, which takes a few times as
+ * many, none at all. */
+#define LIFE_QUEUED		2048
 
 /* Everything that is due now. */
 void life_serve(struct tracker *);

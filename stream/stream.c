@@ -563,6 +563,12 @@ stream_lost(struct stream *s, uint64_t packets)
 }
 
 void
+stream_watch_queue(struct stream *s, const ledger_count *queued)
+{
+	s->t.queued = queued;
+}
+
+void
 stream_tick(struct stream *s)
 {
 	refresh(s);

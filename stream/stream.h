@@ -142,6 +142,11 @@ void stream_address(struct stream *, const struct stream_address *);
 void stream_inside(struct stream *, const struct stream_inside *);
 /* The capture lost packets; flows that live now say so in tallyman.gaps. */
 void stream_lost(struct stream *, uint64_t packets);
+/*
+ * How many events wait for the writer; the counter outlives the stream. When
+ * it is high, flows that are not precious are reported later, see life.h.
+ */
+void stream_watch_queue(struct stream *, const ledger_count *queued);
 /* Timers: reports, idle flows, window. Uses the clock's wall time. */
 void stream_tick(struct stream *);
 /* Interface name or "if7"; text lives in the stream. */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/core/ledger.h"
 #include "agent/core/pipeline.h"
 #include "lib/hash.h"
 #include "stream/cover.h"
@@ -48,6 +49,7 @@ struct tracker {
 	 * room in the queues for the rest. */
 	uint32_t		 served;	/* where the next tick begins */
 	uint32_t		 evict_reports;	/* left until then */
+	const ledger_count	*queued;	/* for the writer; NULL unknown */
 
 	/* When the capture lost packets, oldest first. */
 	struct tracker_loss	 losses[TRACKER_LOSSES];

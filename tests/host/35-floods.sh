@@ -97,8 +97,6 @@ diag "conntrack overran $(ledger conntrack.messages overruns) times"
 diag "flows $(ledger stream.flow flows), packets $(ledger stream.flow packets)"
 ok "what was evicted is counted" \
     test "$(ledger stream.flow flows_evicted)" -gt 0
-is "no alias was evicted before its time" \
-    "$(ledger stream.nat aliases_evicted)" 0
 # Some more are neighbour discovery and the like; one datagram counted twice
 # in a thousand would be 400.
 others=$(awk '{ n += $8 + $10 } END { print n + 0 }' "$tmp/final")

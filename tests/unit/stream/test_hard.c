@@ -1108,6 +1108,7 @@ test_reports_within_budget(void **state)
 {
 	struct pkt p = { .from = C2, .to = FAR, .dport = 80, .payload = 10,
 	    .proto = IPPROTO_UDP };
+	ledger_count queued;
 	struct world w;
 	unsigned i;
 
@@ -1127,6 +1128,12 @@ test_reports_within_budget(void **state)
 	pipeline_flush(w.pipeline);
 	assert_int_equal(w.n_events, LIFE_BUDGET + 1);
 	check_ip(w.events[LIFE_BUDGET], FIELD_SOURCE_IP, C1);
+	queued = LIFE_QUEUED + 1;		/* the writer is behind */
+	stream_watch_queue(w.stream, &queued);
+	stream_tick(w.stream);
+	pipeline_flush(w.pipeline);
+	assert_int_equal(w.n_events, LIFE_BUDGET + 1);
+	queued = LIFE_QUEUED;
 	for (i = 0; i < 1000 / LIFE_BUDGET; i++)
 		stream_tick(w.stream);
 	pipeline_flush(w.pipeline);
