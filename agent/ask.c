@@ -49,7 +49,7 @@ static bool
 is_single(const struct wire_request *req)
 {
 	return req->verb == WIRE_PROC || req->verb == WIRE_DOCKER_INSPECT ||
-	    req->verb == WIRE_NETNS;
+	    req->verb == WIRE_NETNS || req->verb == WIRE_SOCKET;
 }
 
 static void
@@ -130,6 +130,15 @@ netns(void *ctx, const char id[65], uint32_t pid)
 	put(ctx, &req);
 }
 
+static void
+ask_socket(void *ctx, const char id[65], const struct enrich_socket *q)
+{
+	struct wire_request req = { .verb = WIRE_SOCKET, .socket = *q };
+
+	memcpy(req.id, id, strnlen(id, WIRE_ID - 1));
+	put(ctx, &req);
+}
+
 /* Hands over an event stream's chunk at once, others when they are whole. */
 static void
 take(struct ask *a, struct wire_answer *answer, int fd)
@@ -195,6 +204,7 @@ ask_new(struct loop *loop, int fd, struct ledger *ledger, ask_answer_fn answer,
 		.docker_inspect = docker_inspect,
 		.docker_events = docker_events, .proc = proc,
 		.proc_scan = proc_scan, .netns = netns,
+		.socket = ask_socket,
 	};
 	buf_init(&a->whole, ANSWER_BYTES);
 	a->stage = ledger_stage(ledger, "broker.answers");

@@ -246,6 +246,38 @@ ask_netns(struct broker *b, const struct wire_request *req)
 	reply(b, req, rc, &got, rc == 0 ? sizeof(got) : 0, -1);
 }
 
+/* Who has it, and first what they are, since they may be gone soon. */
+static void
+reply_socket(struct broker *b, const struct wire_request *req, int status,
+    const struct enrich_socket_answer *got)
+{
+	struct wire_request who = { .verb = WIRE_PROC };
+
+	for (size_t i = 0; i < got->n_pids && i < ENRICH_PIDS; i++) {
+		who.pid = got->pids[i];
+		read_proc(b, &who);
+	}
+	reply(b, req, status, got, sizeof(*got), -1);
+}
+
+static void
+ask_socket(struct broker *b, const struct wire_request *req)
+{
+	struct enrich_socket_answer got = { .asked = req->socket };
+	int rc = inside_socket(b->inside, req->id, &req->socket, &got);
+
+	if (rc != -EINPROGRESS)
+		reply_socket(b, req, rc, &got);
+}
+
+static void
+on_socket(void *ctx, const struct enrich_socket_answer *got)
+{
+	const struct wire_request req = { .verb = WIRE_SOCKET };
+
+	reply_socket(ctx, &req, 0, got);
+}
+
 /* The engine waits for the end of a scan, also of one that did not begin. */
 static void
 start_scan(struct broker *b, const struct wire_request *req)
@@ -381,6 +413,7 @@ static void (*const verbs[WIRE_VERBS])(struct broker *,
 	[WIRE_ALIVE] = alive,
 	[WIRE_NETNS] = ask_netns,
 	[WIRE_OPEN_LOOPBACK] = open_loopback,
+	[WIRE_SOCKET] = ask_socket,
 };
 
 /* The outbox must not write any more: the number of the descriptor may soon
@@ -473,13 +506,14 @@ turn(struct broker *b)
 	if (outbox_waiting(b->outbox))
 		fds[1].events |= CURL_WAIT_POLLOUT;
 	(void)docker_client_poll(b->docker, fds, b->wire == -1 ? 1 : 2,
-	    b->scan != NULL ? 5 : 1000);
+	    b->scan != NULL ? 5 : inside_wait_ms(b->inside));
 	take_signals(b);
 	if (b->wire != -1)
 		take_requests(b);
 	docker_client_turn(b->docker);
 	if (b->scan != NULL)
 		scan_on(b);
+	inside_tick(b->inside, on_socket, b);
 	if (b->wire != -1)
 		(void)outbox_flush(b->outbox);
 	if (b->stopping && !b->ended &&

@@ -345,7 +345,7 @@ on_answer(void *ctx, const struct wire_answer *a, const char *bytes,
 		return;
 	}
 	/* /proc's answer counts only for who still has the pid. */
-	if (a->verb == WIRE_PROC)
+	if (a->verb == WIRE_PROC || a->verb == WIRE_SOCKET)
 		before_audit(e);
 	if (e->recorder != NULL)
 		recorder_answer(e->recorder, mono_wall(&e->clock), a, bytes,

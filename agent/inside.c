@@ -1,11 +1,14 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
@@ -13,8 +16,19 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/inside.h"
+#include "agent/sockets.h"
+#include "lib/mono.h"
+#include "lib/netns.h"
 
 #define LOOK_PIDS	16	/* processes looked at for a namespace */
+#define SEARCH_PIDS	1024	/* and for a socket */
+#define SEARCH_FDS	16384	/* descriptors looked at in one search */
+#define ALL_FDS		262144	/* and of all processes */
+#define VISITED		16	/* namespaces with a socket of ours */
+#define VISIT_NS	(1 * MONO_S)
+#define WAITING		256
+#define SCAN_NS		(30 * MONO_MS)	/* between two looks at least, */
+#define SCAN_SHARE	5		/* and five times what one takes */
 #define CGROUP_BYTES	4096
 #define PATH_BYTES	256
 
@@ -32,8 +46,17 @@ static const char *const roots[] = {
 };
 #define ROOTS	(sizeof(roots) / sizeof(roots[0]))
 
+struct visited { uint64_t inode; int fd; int64_t used_ns; };
+struct waiting { uint64_t inode; struct enrich_socket_answer answer; };
+
 struct inside {
 	int		route;		/* rtnetlink, for namespace ids */
+	int		here;		/* sock_diag of our own namespace */
+	struct visited	visited[VISITED];	/* inode 0: free */
+	/* Questions that wait for the next look through all processes. */
+	struct waiting	waiting[WAITING];
+	size_t		n_waiting;
+	int64_t		scan_at_ns;
 	uint64_t	own_inode;
 	size_t		home, root;	/* where the last one was */
 };
@@ -47,6 +70,8 @@ inside_new(void)
 	if (in == NULL)
 		return NULL;
 	in->route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	/* Without sock_diag no process is found, and that is all. */
+	in->here = sockets_open();
 	if (in->route == -1 || stat("/proc/self/ns/net", &st) == -1) {
 		int saved = errno;
 
@@ -58,6 +83,14 @@ inside_new(void)
 	return in;
 }
 
+static void
+leave(struct visited *v)
+{
+	if (v->inode != 0)
+		close(v->fd);
+	v->inode = 0;
+}
+
 void
 inside_free(struct inside *in)
 {
@@ -65,6 +98,10 @@ inside_free(struct inside *in)
 		return;
 	if (in->route != -1)
 		close(in->route);
+	if (in->here >= 0)
+		close(in->here);
+	for (size_t i = 0; i < VISITED; i++)
+		leave(&in->visited[i]);
 	free(in);
 }
 
@@ -229,5 +266,238 @@ inside_netns(struct inside *in, const char id[static WIRE_ID], uint32_t pid,
 	out->host = st.st_ino == in->own_inode;
 	out->nsid = out->host ? NETNSA_NSID_NOT_ASSIGNED : ask_nsid(in, ns);
 	close(ns);
+	return 0;
+}
+
+static int
+open_there(void *ctx)
+{
+	(void)ctx;
+	return sockets_open();
+}
+
+/* A sock_diag socket of that namespace, ours to keep for a while. */
+static int
+visit(struct inside *in, int ns, uint64_t inode)
+{
+	struct visited *v = &in->visited[0];
+	int64_t now = mono_now(&(struct mono_clock){ 0 }).ns;
+	size_t i;
+	int fd;
+
+	if (inode == in->own_inode)
+		return in->here;
+	for (i = 0; i < VISITED; i++) {
+		if (in->visited[i].inode == inode) {
+			in->visited[i].used_ns = now;
+			return in->visited[i].fd;
+		}
+		if (in->visited[i].inode == 0 ||
+		    in->visited[i].used_ns < v->used_ns)
+			v = &in->visited[i];
+	}
+	fd = netns_run_in(ns, open_there, NULL);
+	if (fd < 0)
+		return fd;
+	leave(v);
+	*v = (struct visited){ inode, fd, now };
+	return fd;
+}
+
+/* The number in "socket:[123]" or "net:[123]"; 0: it is something else. */
+static uint64_t
+link_inode(int dir, const char *name, const char *kind)
+{
+	char text[64];
+	ssize_t n = readlinkat(dir, name, text, sizeof(text) - 1);
+	size_t len = strlen(kind);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return strncmp(text, kind, len) == 0 && strncmp(text + len, ":[", 2) ==
+	    0 ? strtoull(text + len + 2, NULL, 10) : 0;
+}
+
+typedef void (*socket_fn)(void *ctx, uint32_t pid, uint64_t inode);
+
+/* Each socket of the process. *left: descriptors that may be looked at. */
+static void
+each_socket(int process, uint32_t pid, size_t *left, socket_fn fn, void *ctx)
+{
+	int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *d;
+	uint64_t inode;
+
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while (*left > 0 && (d = readdir(dir)) != NULL) {
+		if (d->d_name[0] == '.')
+			continue;
+		--*left;
+		inode = link_inode(fd, d->d_name, "socket");
+		if (inode != 0)
+			fn(ctx, pid, inode);
+	}
+	closedir(dir);
+}
+
+/* A process is told once, though it may have the socket twice. */
+static void
+add_pid(struct waiting *w, uint32_t pid)
+{
+	struct enrich_socket_answer *a = &w->answer;
+	uint32_t i;
+
+	for (i = 0; i < a->n_pids && i < ENRICH_PIDS; i++)
+		if (a->pids[i] == pid)
+			return;
+	if (a->n_pids < ENRICH_PIDS)
+		a->pids[a->n_pids] = pid;
+	a->n_pids++;
+}
+
+static void
+match_one(void *ctx, uint32_t pid, uint64_t inode)
+{
+	struct waiting *w = ctx;
+
+	if (w->inode == inode)
+		add_pid(w, pid);
+}
+
+static void
+match_all(void *ctx, uint32_t pid, uint64_t inode)
+{
+	struct inside *in = ctx;
+
+	for (size_t i = 0; i < in->n_waiting; i++)
+		match_one(&in->waiting[i], pid, inode);
+}
+
+static void
+search_container(struct inside *in, const char *id, struct waiting *w)
+{
+	uint32_t *pids = calloc(SEARCH_PIDS, sizeof(*pids));
+	size_t left = SEARCH_FDS, n, i;
+	int dir;
+
+	if (pids == NULL)
+		return;
+	n = read_pids(in, id, pids, SEARCH_PIDS);
+	for (i = 0; i < n && left > 0; i++) {
+		dir = open_process(pids[i]);
+		if (dir == -1)
+			continue;
+		each_socket(dir, pids[i], &left, match_one, w);
+		close(dir);
+	}
+	free(pids);
+}
+
+/* All processes of our namespace, for all questions that wait. */
+static void
+search_all(struct inside *in)
+{
+	size_t left = ALL_FDS;
+	struct dirent *d;
+	unsigned long pid;
+	char *end;
+	DIR *proc = opendir("/proc");
+	int dir;
+
+	while (proc != NULL && left > 0 && (d = readdir(proc)) != NULL) {
+		pid = strtoul(d->d_name, &end, 10);
+		if (*end != '\0' || pid == 0)
+			continue;
+		dir = open_process((uint32_t)pid);
+		if (dir == -1)
+			continue;
+		if (link_inode(dir, "ns/net", "net") == in->own_inode)
+			each_socket(dir, (uint32_t)pid, &left, match_all, in);
+		close(dir);
+	}
+	if (proc != NULL)
+		closedir(proc);
+}
+
+static int64_t
+now_ns(void)
+{
+	return mono_now(&(struct mono_clock){ 0 }).ns;
+}
+
+/* What this thread has worked, however long it was kept from it. */
+static int64_t
+worked_ns(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * MONO_S + ts.tv_nsec;
+}
+
+void
+inside_tick(struct inside *in, inside_answer_fn fn, void *ctx)
+{
+	int64_t now = now_ns(), took;
+
+	for (size_t i = 0; i < VISITED; i++)
+		if (now - in->visited[i].used_ns > VISIT_NS)
+			leave(&in->visited[i]);
+	if (in->n_waiting == 0 || now < in->scan_at_ns)
+		return;
+	took = worked_ns();
+	search_all(in);
+	for (size_t i = 0; i < in->n_waiting; i++)
+		fn(ctx, &in->waiting[i].answer);
+	in->n_waiting = 0;
+	took = (worked_ns() - took) * SCAN_SHARE;
+	in->scan_at_ns = now + (took > SCAN_NS ? took : SCAN_NS);
+}
+
+int
+inside_wait_ms(const struct inside *in)
+{
+	int64_t left = in->scan_at_ns - now_ns();
+
+	if (in->n_waiting == 0 || left > MONO_S)
+		return 1000;
+	return left <= 0 ? 0 : (int)(left / MONO_MS) + 1;
+}
+
+int
+inside_socket(struct inside *in, const char id[static WIRE_ID],
+    const struct enrich_socket *q, struct enrich_socket_answer *out)
+{
+	struct stat st = { .st_ino = in->own_inode };
+	struct waiting w = { .answer = { .asked = *q } };
+	int ns = -1, fd = in->here, rc;
+
+	if ((q->family != 4 && q->family != 6) ||
+	    (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP))
+		return -EINVAL;
+	if (id[0] != '\0') {
+		ns = find_netns(in, id, 0, &st);
+		if (ns == -1)
+			return -ESRCH;
+		fd = visit(in, ns, st.st_ino);
+		close(ns);
+	}
+	rc = fd < 0 ? fd : sockets_find(fd, q, &w.inode);
+	if (rc != 0)
+		return rc;
+	if (id[0] == '\0' && in->n_waiting == WAITING)
+		return -EBUSY;
+	if (id[0] == '\0') {
+		in->waiting[in->n_waiting++] = w;
+		return -EINPROGRESS;
+	}
+	search_container(in, id, &w);
+	*out = w.answer;
 	return 0;
 }

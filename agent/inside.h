@@ -25,5 +25,25 @@ void inside_free(struct inside *);
  * container has no process now. */
 int inside_netns(struct inside *, const char id[static WIRE_ID], uint32_t pid,
     struct enrich_netns *out);
+/*
+ * Which processes have this socket: asked from the kernel by its exact ends,
+ * in the namespace of the container ("": in our own), then looked for among
+ * the descriptors of the container's processes. 0, -ENOENT when the kernel
+ * knows no such socket (any more), -ESRCH as above, -errno. For our own
+ * namespace all processes have to be looked through, which is done for
+ * several questions at once: -EINPROGRESS, the answer comes by inside_tick;
+ * -EBUSY when too many wait.
+ */
+int inside_socket(struct inside *, const char id[static WIRE_ID],
+    const struct enrich_socket *, struct enrich_socket_answer *out);
+
+typedef void (*inside_answer_fn)(void *ctx,
+    const struct enrich_socket_answer *);
+/* Answers those that wait, and lets go of namespaces that were not asked
+ * about for a while, since a socket in there keeps them. Call it at least
+ * every second, and in inside_wait_ms. */
+void inside_tick(struct inside *, inside_answer_fn, void *ctx);
+/* Milliseconds until something waits to be done, at most 1,000. */
+int inside_wait_ms(const struct inside *);
 
 #endif

@@ -30,6 +30,7 @@ noinst_LIBRARIES += %D%/libagent.a
 	%D%/rules_command.c \
 	%D%/run.c %D%/run.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/sockets.c %D%/sockets.h \
 	%D%/source.c %D%/source.h \
 	%D%/status.c \
 	%D%/within.c %D%/within.h \

@@ -14,8 +14,9 @@
 /* What the broker's verbs need:
  * AUDIT_CONTROL, AUDIT_READ	rules, owner, the multicast group
  * NET_ADMIN			ctnetlink, the proc connector, receive buffers
- * SYS_ADMIN			the first network namespace, for multicast audit
- * SYS_PTRACE, DAC_READ_SEARCH	/proc/PID/exe of others
+ * SYS_ADMIN			the first network namespace, for multicast
+ *				audit, and those of containers
+ * SYS_PTRACE, DAC_READ_SEARCH	/proc/PID/exe, ns/net and fd of others
  * NET_RAW (not always)		packets inside containers
  * KILL				ending the engine, which has another uid */
 static const unsigned broker_caps[] = {

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "enrich/ask.h"
+
 /* Bundles have these numbers (agent/bundle.h): new ones go to the end. */
 enum wire_verb {
 	WIRE_NONE,
@@ -41,6 +43,9 @@ enum wire_verb {
 				   loopback.h; bytes: agent/within.h. -ECANCELED
 				   when it is switched off, -EEXIST when the
 				   container has no namespace of its own */
+	WIRE_SOCKET,		/* id or none, socket; answers: one WIRE_PROC
+				   each of who has it, then a struct
+				   enrich_socket_answer, also of nobody */
 	WIRE_VERBS
 };
 
@@ -50,6 +55,7 @@ struct wire_request {
 	uint32_t	verb;
 	uint32_t	pid;
 	int64_t		since_ns;	/* wall; 0: from now on */
+	struct enrich_socket socket;
 	char		id[WIRE_ID];
 };
 

@@ -209,6 +209,20 @@ on_netns(struct works *w, const struct wire_answer *a, const char *bytes,
 }
 
 static void
+on_socket(struct works *w, const struct wire_answer *a, const char *bytes,
+    size_t len)
+{
+	struct enrich_socket_answer got;
+	uint8_t id[32] = { 0 };
+
+	if (len != sizeof(got) || (a->id[0] != '\0' &&
+	    !container_id_parse(a->id, strnlen(a->id, WIRE_ID), id)))
+		return;
+	memcpy(&got, bytes, sizeof(got));
+	enrich_on_socket(w->enrich, id, a->status, &got);
+}
+
+static void
 on_docker(struct works *w, const struct wire_answer *a, const char *bytes,
     size_t len)
 {
@@ -266,6 +280,9 @@ works_answer(struct works *w, const struct wire_answer *a, const char *bytes,
 	switch (a->verb) {
 	case WIRE_PROC:
 		on_proc(w, a, bytes, len);
+		break;
+	case WIRE_SOCKET:
+		on_socket(w, a, bytes, len);
 		break;
 	case WIRE_NETNS:
 		on_netns(w, a, bytes, len);

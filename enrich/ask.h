@@ -13,6 +13,8 @@
  * proc_scan		process_on_proc for every process, then
  *			process_on_scan_end
  * netns		netns_on_answer
+ * socket		flow_on_socket (sock_diag(7) for one socket, and
+ *			/proc/PID/fd of the container's processes)
  *
  * A function pointer may be NULL: nobody answers (replay).
  */
@@ -30,6 +32,23 @@ struct enrich_netns {
 	uint32_t	host;	/* 1: it is the host's own */
 };
 
+/* One socket as its owner sees it. Addresses and ports in network order. */
+struct enrich_socket {
+	uint8_t		family;		/* 4 or 6 */
+	uint8_t		proto;		/* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t		listens;	/* 1: remote end is of no meaning */
+	uint8_t		pad;
+	uint16_t	local_port, remote_port;
+	uint8_t		local[16], remote[16];	/* IPv4 in the first four */
+};
+/* Which processes have it. */
+#define ENRICH_PIDS	8
+struct enrich_socket_answer {
+	struct enrich_socket	asked;
+	uint32_t		n_pids;		/* may be more than are named */
+	uint32_t		pids[ENRICH_PIDS];
+};
+
 struct enrich_ask {
 	void	*ctx;
 	void	(*docker_list)(void *ctx);
@@ -42,6 +61,10 @@ struct enrich_ask {
 	void	(*proc_scan)(void *ctx);
 	/* pid: one that is probably the container's, or 0. */
 	void	(*netns)(void *ctx, const char id[65], uint32_t pid);
+	/* id: of a container, or "" for a socket of the host's namespace,
+	 * where all processes are looked through: seldom, please. */
+	void	(*socket)(void *ctx, const char id[65],
+		    const struct enrich_socket *);
 };
 
 #endif

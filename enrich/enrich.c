@@ -179,6 +179,7 @@ make_joins(struct enrich *e)
 		.clock = e->env.clock,
 		.ledger = e->env.ledger,
 		.owner = &e->owner,
+		.ask = e->env.ask,
 		.hold_ns = e->env.conf->flow_hold_ns,
 		.live = e->env.live,
 		.limit = e->env.limit,
@@ -325,6 +326,13 @@ struct user_table *
 enrich_users(struct enrich *e)
 {
 	return e->users;
+}
+
+void
+enrich_on_socket(struct enrich *e, const uint8_t id[static 32], int status,
+    const struct enrich_socket_answer *a)
+{
+	flow_on_socket(e->flows, id, status, a);
 }
 
 struct netns_table *

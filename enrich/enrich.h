@@ -73,6 +73,10 @@ struct container_table *enrich_containers(struct enrich *);
 struct user_table *enrich_users(struct enrich *);
 struct netns_table *enrich_netns(struct enrich *);
 
+/* Who has a socket, see enrich/socket.h. */
+void enrich_on_socket(struct enrich *, const uint8_t id[static 32],
+    int status, const struct enrich_socket_answer *);
+
 bool enrich_docker_ready(const struct enrich *);
 size_t enrich_container_count(const struct enrich *);
 /* An address of the host came or went (collectors/link). */

@@ -1,12 +1,16 @@
 /*
- * flow: who is at the two ends of a flow: containers by their addresses, and
- * the process that opened it.
+ * flow: who is at the two ends of a flow: containers by the interfaces and
+ * addresses, the process that opened it, and the one that took it.
  *
- * A connect or a send is on the audit record 3.5 to 9 ms before its first
- * packet is captured, and /proc and sock_diag are too slow for short
- * connections. So records wait here by destination, and a flow takes the
- * first that fits its container and time. Where several processes fit, all
- * are listed and the confidence is low. What was found stays with the flow.
+ * A connect is on the audit record 3.5 to 9 ms before its first packet is
+ * captured. Records wait here by destination, and a flow takes the first that
+ * fits its container, its time and the life of the process. Where that does
+ * not tell, the kernel is asked who has the socket, which answers for all
+ * that live 50 ms. Datagrams that are sent without a connect by a process
+ * that is gone by then are given to who had made such a socket. An accept is
+ * on the record with the peer's address and port. Where several processes
+ * fit, all are listed and the confidence is low. What was found stays with
+ * the flow.
  *
  * Bounded: FLOW_OPENERS records, FLOW_STICKY flows. Threads: the loop thread.
  */
@@ -18,6 +22,7 @@
 
 #include "agent/core/event.h"
 #include "agent/core/ledger.h"
+#include "enrich/ask.h"
 #include "enrich/owner.h"
 #include "lib/ipaddr.h"
 #include "lib/mono.h"
@@ -32,6 +37,7 @@ struct flow_env {
 	const struct mono_clock	*clock;
 	struct ledger		*ledger;
 	struct owner		*owner;
+	const struct enrich_ask	*ask;	/* NULL: replay */
 	int64_t			 hold_ns;
 	bool			 live;	/* ask the kernel for our addresses */
 	uint32_t		 limit;	/* of records; 0: FLOW_OPENERS */
@@ -46,6 +52,9 @@ void flow_host_address(struct flow_join *, const struct ipaddr *, bool gone);
  * tallyman.flow.inside says so are its own. */
 void flow_within(struct flow_join *, uint16_t scope,
     const uint8_t id[static 32]);
+/* Who has a socket, see socket_on_answer. */
+void flow_on_socket(struct flow_join *, const uint8_t id[static 32],
+    int status, const struct enrich_socket_answer *);
 /* Forgets old records. */
 void flow_tick(struct flow_join *);
 /* Enricher for datasets flow, dns, http and tls. */

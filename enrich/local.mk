@@ -8,7 +8,8 @@ noinst_LIBRARIES += %D%/libenrich.a
 	%D%/enrich.c %D%/enrich.h \
 	%D%/entry.c %D%/entry.h \
 	%D%/facts.c %D%/facts.h \
-	%D%/flow.c %D%/flow.h \
+	%D%/flow.c %D%/flow.h %D%/flow_private.h \
+	%D%/flow_end.c %D%/flow_match.c %D%/flow_write.c \
 	%D%/within.c %D%/within.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/netns.c %D%/netns.h \
@@ -19,5 +20,6 @@ noinst_LIBRARIES += %D%/libenrich.a
 	%D%/process_owner.c %D%/process_proc.c \
 	%D%/procfile.c %D%/procfile.h \
 	%D%/program.c %D%/program.h \
+	%D%/socket.c %D%/socket.h \
 	%D%/splitter.c %D%/splitter.h \
 	%D%/user.c %D%/user.h

@@ -104,6 +104,7 @@ opener_process_new(struct opener_table *t, struct process *p,
 	if (s == NULL)
 		return NULL;
 	s->refs = 1;
+	s->ref = process_refer(p);
 	s->pid = p->pid;
 	s->ppid = p->ppid;
 	s->vpid = p->vpid;

@@ -17,6 +17,7 @@
 /* What a flow needs of its process, also when that is long gone. */
 struct opener_process {
 	uint32_t		 refs;
+	struct process_ref	 ref;		/* for its end */
 	uint32_t		 pid, ppid, vpid;
 	char			 entity[HASH_ID_TEXT];
 	char			 parent_entity[HASH_ID_TEXT];	/* or "" */
@@ -35,6 +36,8 @@ struct opener {
 	struct opener_process	*process;
 	uint32_t		 next;		/* same destination, newer */
 	bool			 used, linked;
+	bool			 doubtful;	/* somebody else's flow may have
+						   been taken for its own */
 	struct ipaddr		 ip;
 	uint16_t		 port;
 };

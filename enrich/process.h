@@ -106,6 +106,7 @@ struct process {
 	uint32_t		 program_epoch;	/* 0: inherited */
 	uint32_t		 euid, vpid;
 	bool			 start_known, uid_known, asked, refused;
+	bool			 learning;	/* see process_learn */
 	bool			 tentative;	/* host by cgroup, in a scan */
 	uint32_t		 twin;		/* older ones of the same pid that
 						   began in the same 10 ms */
@@ -184,6 +185,11 @@ bool process_settle(struct process_table *, struct process *);
 /* True while its owner is not known and an answer from /proc, or the scan, is
  * under way. */
 bool process_is_waiting(const struct process_table *, const struct process *);
+/* Asks /proc what it executes, when no record said it (audit is off, or it is
+ * older than the agent). */
+void process_learn(struct process_table *, struct process *);
+/* True while that answer is under way. */
+bool process_is_learning(const struct process *);
 /* What it executes; NULL when not known. */
 struct program *process_program(struct process_table *, struct process *);
 /* process.entity_id: 20 digits, the same after a restart of the agent. */

@@ -312,6 +312,7 @@ process_exec(struct process_table *t, uint32_t pid, uint32_t ppid,
 	struct program *program;
 
 	process_heard(t, when);
+	t->heard_exec = true;
 	if (p == NULL) {
 		/* No connector, or the event was lost. */
 		p = process_seen(t, pid, ppid, when);

@@ -36,6 +36,7 @@ struct process_table {
 	int64_t			 idle_ns;	/* ticked without a record */
 	int64_t			 ticked_ns;
 	bool			 scanning, scan_again;
+	bool			 heard_exec;	/* audit tells of execs */
 	uint32_t		 scan;		/* number of the scan */
 	int64_t			 scan_ns;	/* its begin */
 	ledger_count		*forks, *execs, *exits, *evicted,

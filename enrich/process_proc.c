@@ -134,6 +134,15 @@ is_stage(const struct procfile_stat *s, const char *exe)
 	    (identity_is_runtime_path(exe) || strncmp(exe, "/memfd:", 7) == 0);
 }
 
+/* The host's by its parent alone: without records of execs nobody hears that
+ * a runtime made it a container's. */
+static bool
+is_hearsay(const struct process_table *t, const struct process *p)
+{
+	return p->role == PROCESS_HOST && p->method == PROCESS_BY_HOST &&
+	    !t->heard_exec;
+}
+
 static void
 learn_owner(struct process_table *t, struct process *p,
     const struct process_proc_answer *a, const struct procfile_stat *s)
@@ -142,9 +151,12 @@ learn_owner(struct process_table *t, struct process *p,
 	uint8_t id[32];
 	int found;
 
-	if (p->role != PROCESS_UNKNOWN || a->cgroup == NULL)
+	if (a->cgroup == NULL || (p->role != PROCESS_UNKNOWN &&
+	    !is_hearsay(t, p)))
 		return;
 	found = identity_read_cgroup(a->cgroup, a->cgroup_len, id);
+	if (p->role != PROCESS_UNKNOWN && found <= 0)
+		return;
 	/* An exiting task has left its cgroups: only finding one counts. */
 	if (found < 0 || (found == 0 && s->exiting)) {
 		p->refused = true;
@@ -184,6 +196,8 @@ process_on_proc(struct process_table *t, uint32_t pid,
 	struct process *p = process_newest(t, pid);
 	uint32_t ruid, euid, vpid;
 
+	if (p != NULL)
+		p->learning = false;
 	if (p != NULL && p->asked && t->in_flight > 0)
 		t->in_flight--;
 	if (a->gone || a->stat == NULL ||
@@ -231,6 +245,22 @@ is_of_shim(struct process_table *t, struct process *p, struct process *parent)
 		args[i] = (struct event_str){ program_arg(shim, i),
 		    strlen(program_arg(shim, i)) };
 	return identity_read_shim(program_exe(shim), args, n, p->id);
+}
+
+void
+process_learn(struct process_table *t, struct process *p)
+{
+	if (p->program_epoch != 0 || p->learning || p->exit_ns != 0 ||
+	    t->ask == NULL || t->ask->proc == NULL)
+		return;
+	p->learning = true;
+	t->ask->proc(t->ask->ctx, p->pid);
+}
+
+bool
+process_is_learning(const struct process *p)
+{
+	return p->learning;
 }
 
 /* The host's by its cgroup, unless its parent is a container's: it has moved

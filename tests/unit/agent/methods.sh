@@ -34,7 +34,7 @@ used 'owner_write_method\([^;]*;' 'const char \*method = [^;]*;' \
 ok "the sources write methods of containers" \
 	test "$(wc -l <"$tmp/used")" -ge 8
 is "each method of a container is explained" "$(unknown CONTAINER)" ""
-used 's->method = [^;]*;' 'FLOW_PROCESS_METHOD, *"[^"]*"' >"$tmp/used"
+used 'y->method = [^;]*;' 'settle\(t, y, [^;]*;' 'FLOW_PROCESS_METHOD, *"[^"]*"' >"$tmp/used"
 ok "the sources write methods of processes" test -s "$tmp/used"
 is "each method of a flow's process is explained" "$(unknown PROCESS)" ""
 used 'FLOW_NAT_METHOD, *"[^"]*"' >"$tmp/used"

@@ -64,6 +64,16 @@ ask_netns(void *ctx, const char id[65], uint32_t pid)
 	memcpy(b->netns[b->n_netns++ % 64], id, 65);
 }
 
+static void
+ask_socket(void *ctx, const char id[65], const struct enrich_socket *q)
+{
+	struct bench *b = ctx;
+
+	memcpy(b->socket_of, id, strlen(id) + 1);
+	b->socket = *q;
+	b->sockets++;
+}
+
 struct bench *
 bench_new(bool with_ask)
 {
@@ -79,7 +89,7 @@ bench_new(bool with_ask)
 	b->conf.docker_socket = (char *)"/var/run/docker.sock";
 	b->conf.flow_hold_ns = 300 * MONO_MS;
 	b->ask = (struct enrich_ask){ b, ask_list, ask_inspect, ask_stream,
-	    ask_proc, ask_scan, ask_netns };
+	    ask_proc, ask_scan, ask_netns, ask_socket };
 	env = (struct enrich_env){ .conf = &b->conf, .ledger = b->ledger,
 	    .pipeline = b->pipeline, .clock = &b->clock,
 	    .ask = with_ask ? &b->ask : NULL, .agent_id = "agent-1" };
@@ -200,6 +210,18 @@ bench_client(int64_t ns, uint32_t pid, uint32_t ppid, int64_t auid,
 	event_set_cstr(ev, FIELD_TALLYMAN_AUDIT_TTY, tty);
 	event_set_fmt(ev, FIELD_USER_ID, "%d", 0);
 	return ev;
+}
+
+void
+bench_has_socket(struct bench *b, int status, uint32_t pid, uint32_t other)
+{
+	struct enrich_socket_answer a = { .asked = b->socket,
+	    .n_pids = (pid != 0) + (other != 0), .pids = { pid, other } };
+	uint8_t id[32] = { 0 };
+
+	if (b->socket_of[0] != '\0')
+		assert_true(container_id_parse(b->socket_of, 64, id));
+	enrich_on_socket(b->enrich, id, status, &a);
 }
 
 const struct event *

@@ -27,6 +27,10 @@ struct bench {
 	uint32_t		 proc_pids[256];
 	unsigned		 n_netns;
 	char			 netns[64][65];
+	/* The last question about a socket. */
+	unsigned		 sockets;
+	char			 socket_of[65];
+	struct enrich_socket	 socket;
 };
 
 /* with_ask false: nobody answers, as in a replay. */
@@ -50,6 +54,10 @@ struct event *bench_connect(int64_t ns, uint32_t pid, uint32_t ppid,
 struct event *bench_client(int64_t ns, uint32_t pid, uint32_t ppid,
     int64_t auid, int64_t ses, const char *tty);
 const struct event *bench_submit(struct bench *, struct event *);
+
+/* The answer to the last question about a socket; pid 0: nobody. */
+void bench_has_socket(struct bench *, int status, uint32_t pid,
+    uint32_t other);
 
 /* /proc of a process that belongs to the container (or "" for the host). */
 void bench_proc(struct bench *, uint32_t pid, uint32_t ppid,

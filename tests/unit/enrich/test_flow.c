@@ -5,6 +5,7 @@
  */
 #include "tests/unit/enrich/bench.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,17 @@ first_in_first_out(void **state)
 	bench_free(b);
 }
 
+/* Neither a socket with both ends nor one that listens. */
+static void
+nobody_listens(struct bench *b, int64_t ns)
+{
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, ns);
+	assert_int_equal(b->socket.listens, 1);
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, ns + 20 * MS);
+}
+
 static void
 several_candidates(void **state)
 {
@@ -214,8 +226,11 @@ several_candidates(void **state)
 	child(b, 0, 2000, 2002, "/usr/bin/wget");
 	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 80));
 	bench_submit(b, bench_connect(12 * MS, 2002, 2000, OUT, 80));
-	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 80, "tcp",
-	    true));
+	assert_null(bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 80,
+	    "tcp", true)));
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 40 * MS);
+	ev = bench_last(b);
 	list = event_get(ev, FIELD_TALLYMAN_FLOW_PROCESS_CANDIDATES);
 	assert_non_null(list);
 	assert_int_equal(list->count, 2);
@@ -235,8 +250,10 @@ container_to_container(void **state)
 	(void)state;
 	child(b, 0, 2000, 2001, "/usr/bin/curl");
 	bench_submit(b, bench_connect(10 * MS, 2001, 2000, IP_B, 80));
-	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, IP_B, 80, "tcp",
-	    true));
+	assert_null(bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, IP_B, 80,
+	    "tcp", true)));
+	nobody_listens(b, 20 * MS);
+	ev = bench_last(b);
 	assert_owner(ev, BENCH_ID_A, "address");
 	assert_string_equal(event_str(ev, FIELD_NETWORK_DIRECTION),
 	    "internal");
@@ -260,9 +277,9 @@ outside_to_published_port(void **state)
 	assert_int_equal(ipaddr_parse(IP_B, strlen(IP_B), &ip), 0);
 	event_set_ip(ev, FIELD_DESTINATION_NAT_IP, &ip);
 	event_set_num(ev, FIELD_DESTINATION_NAT_PORT, 80);
-	out = bench_submit(b, ev);
-	/* Who is outside opened it: nothing to wait for. */
-	assert_non_null(out);
+	assert_null(bench_submit(b, ev));
+	nobody_listens(b, 20 * MS);
+	out = bench_last(b);
 	assert_owner(out, BENCH_ID_B, "address");
 	assert_string_equal(event_str(out, FIELD_NETWORK_DIRECTION),
 	    "ingress");
@@ -478,8 +495,9 @@ by_interface(void **state)
 	/* Flooded: B has the address, and A's interface comes last. */
 	f = flow(40 * MS, "f3", OUT, 40000, IP_B, 80, "tcp", false);
 	event_set_cstr(f, FIELD_OBSERVER_EGRESS_INTERFACE_ID, "9");
-	ev = bench_submit(b, f);
-	assert_non_null(ev);
+	assert_null(bench_submit(b, f));
+	nobody_listens(b, 60 * MS);
+	ev = bench_last(b);
 	assert_owner(ev, BENCH_ID_B, "address");
 
 	/* Broadcast: whose interface it is means nothing. */
@@ -539,6 +557,259 @@ by_shared_interface(void **state)
 	bench_free(b);
 }
 
+static struct event *
+udp_flow(int64_t ns, const char *id, uint16_t sport)
+{
+	return flow(ns, id, IP_A, sport, OUT, 53, "udp", false);
+}
+
+static struct event *
+made_socket(int64_t ns, uint32_t pid, uint32_t ppid, const char *proto)
+{
+	struct event *ev = bench_connect(ns, pid, ppid, OUT, 1);
+	struct event *s = event_new(EVENT_NETWORK, event_time(ev));
+
+	event_copy(s, ev, FIELD_PROCESS_PID);
+	event_copy(s, ev, FIELD_PROCESS_PARENT_PID);
+	event_unref(ev);
+	event_set_private(s);
+	event_set_cstr(s, FIELD_EVENT_ACTION, "socket");
+	event_set_cstr(s, FIELD_EVENT_OUTCOME, "success");
+	event_set_cstr(s, FIELD_NETWORK_IANA_NUMBER, proto);
+	return s;
+}
+
+/* A socket that lives is asked for by its ends, in the container. */
+static void
+by_its_socket(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	bench_at(b, 80 * MS);
+	assert_null(bench_submit(b, udp_flow(10 * MS, "f1", 40000)));
+	assert_int_equal(b->sockets, 1);
+	assert_string_equal(b->socket_of, BENCH_ID_A);
+	assert_int_equal(b->socket.proto, 17);
+	assert_int_equal(b->socket.local_port, 0x409c);	/* 40000 */
+	assert_int_equal(b->socket.remote_port, 0x3500);
+	assert_memory_equal(b->socket.local, "\xac\x11\0\2", 4);
+	assert_memory_equal(b->socket.remote, "\xcb\0\x71\x09", 4);
+	bench_has_socket(b, 0, 2000, 0);
+	bench_at(b, 100 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "sh");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "socket");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "high");
+	assert_string_equal(event_str(ev, FIELD_USER_ID), "0");
+
+	/* Two have it: both are told, and neither is sure. */
+	child(b, 110 * MS, 2000, 2001, "/usr/bin/curl");
+	assert_null(bench_submit(b, udp_flow(120 * MS, "f2", 40001)));
+	bench_has_socket(b, 0, 2001, 2000);
+	bench_at(b, 160 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "candidates");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "low");
+	assert_int_equal(event_get(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CANDIDATES)->count, 2);
+
+	/* The privileged side is too busy: the next report asks again. */
+	assert_null(bench_submit(b, udp_flow(170 * MS, "f3", 40002)));
+	bench_has_socket(b, -EBUSY, 0, 0);
+	bench_at(b, 600 * MS);
+	assert_int_equal(event_has(bench_last(b), FIELD_PROCESS_ENTITY_ID),
+	    EVENT_MISSING);
+	bench_at(b, 5 * MONO_S);
+	(void)bench_submit(b, udp_flow(170 * MS, "f3", 40002));
+	assert_int_equal(b->sockets, 4);
+	bench_has_socket(b, 0, 2000, 0);
+	(void)bench_submit(b, udp_flow(170 * MS, "f3", 40002));
+	assert_string_equal(event_str(bench_last(b), FIELD_PROCESS_NAME),
+	    "sh");
+	bench_free(b);
+}
+
+/* One record of a connect is enough, and then nobody is asked. Where two
+ * processes may have dialled, the socket tells. */
+static void
+socket_decides(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/curl");
+	child(b, 1 * MS, 2000, 2002, "/usr/bin/wget");
+	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 80));
+	bench_submit(b, bench_connect(11 * MS, 2002, 2000, OUT, 80));
+	assert_null(bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 80,
+	    "tcp", false)));
+	assert_int_equal(b->sockets, 1);
+	bench_has_socket(b, 0, 2002, 0);
+	bench_at(b, 80 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "wget");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "socket");
+	/* So the other connect is the other flow's. */
+	ev = bench_submit(b, flow(17 * MS, "f2", IP_A, 40001, OUT, 80, "tcp",
+	    false));
+	assert_non_null(ev);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "connect");
+	assert_int_equal(b->sockets, 1);
+	bench_free(b);
+}
+
+/* The one whose life the packet falls into, however near the others are. */
+static void
+lives_tell(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+	char id[8];
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		child(b, (10 + i) * MS, 2000, 2001 + i, "/usr/bin/curl");
+		bench_submit(b, bench_connect((10 + i) * MS + 300000, 2001 + i,
+		    2000, OUT, 80));
+		bench_submit(b, made_socket((10 + i) * MS + 200000, 2001 + i,
+		    2000, "1"));
+		bench_exit(b, (10 + i) * MS + 800000, 2001 + i);
+	}
+	bench_at(b, 80 * MS);
+	for (i = 8; i-- > 0;) {
+		snprintf(id, sizeof(id), "f%u", i);
+		ev = bench_submit(b, flow((10 + i) * MS + 500000, id, IP_A,
+		    (uint16_t)(40000 + i), OUT, 80, "tcp", false));
+		assert_non_null(ev);
+		assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2001 + i);
+		assert_string_equal(event_str(ev,
+		    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "high");
+		snprintf(id, sizeof(id), "i%u", i);
+		ev = bench_submit(b, flow((10 + i) * MS + 500000, id, IP_A, 0,
+		    OUT, 0, "icmp", false));
+		assert_non_null(ev);
+		assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2001 + i);
+		assert_string_equal(event_str(ev,
+		    FIELD_TALLYMAN_FLOW_PROCESS_METHOD), "created");
+		assert_string_equal(event_str(ev,
+		    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "medium");
+	}
+	bench_free(b);
+}
+
+/* A datagram of a process that is gone: who had made a socket for it. */
+static void
+by_who_made_one(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/bin/logger");
+	assert_null(bench_submit(b, made_socket(2 * MS, 2001, 2000, "17")));
+	child(b, 1 * MS, 2000, 2002, "/bin/ping");
+	assert_null(bench_submit(b, made_socket(2 * MS, 2002, 2000, "1")));
+	child(b, 1 * MS, 3000, 3001, "/usr/bin/other");
+	assert_null(bench_submit(b, made_socket(2 * MS, 3001, 3000, "17")));
+	/* A resolver: its socket was connected to somewhere else. */
+	child(b, 1 * MS, 2000, 2003, "/usr/bin/host");
+	assert_null(bench_submit(b, made_socket(2 * MS, 2003, 2000, "17")));
+	bench_submit(b, bench_connect(3 * MS, 2003, 2000, "192.0.2.1", 53));
+	bench_exit(b, 9 * MS, 2001);
+	bench_at(b, 80 * MS);
+	assert_null(bench_submit(b, udp_flow(5 * MS, "f1", 40000)));
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 100 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "logger");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "created");
+
+	/* Two made one: both. */
+	child(b, 101 * MS, 2000, 2004, "/usr/bin/logger");
+	assert_null(bench_submit(b, made_socket(102 * MS, 2004, 2000, "17")));
+	child(b, 101 * MS, 2000, 2005, "/usr/bin/logger");
+	assert_null(bench_submit(b, made_socket(102 * MS, 2005, 2000, "17")));
+	assert_null(bench_submit(b, udp_flow(105 * MS, "f2", 40001)));
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 200 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "candidates");
+	assert_int_equal(event_get(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CANDIDATES)->count, 2);
+	bench_free(b);
+}
+
+static struct event *
+accepted(int64_t ns, uint32_t pid, const char *from, uint16_t port)
+{
+	struct event *c = bench_connect(ns, pid, 1, from, port);
+	struct event *ev = event_new(EVENT_NETWORK, event_time(c));
+
+	event_copy(ev, c, FIELD_PROCESS_PID);
+	event_set_cstr(ev, FIELD_EVENT_ACTION, "accept");
+	event_set_cstr(ev, FIELD_EVENT_OUTCOME, "success");
+	event_set_ip(ev, FIELD_SOURCE_IP, &event_get(c,
+	    FIELD_DESTINATION_IP)->ip);
+	event_set_num(ev, FIELD_SOURCE_PORT, port);
+	event_unref(c);
+	return ev;
+}
+
+/* Who took a connection: by the record of its accept, or as who listens. */
+static void
+who_accepts(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	/* It has waited for a minute. */
+	bench_at(b, 60 * MONO_S);
+	bench_submit(b, accepted(1 * MS, 3000, OUT, 50000));
+	bench_at(b, 60 * MONO_S + 60 * MS);
+	ev = bench_submit(b, flow(60 * MONO_S, "f1", OUT, 50000, IP_B, 80,
+	    "tcp", false));
+	assert_non_null(ev);
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_DESTINATION_PROCESS_NAME), "dash");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_DESTINATION_PROCESS_METHOD), "accept");
+	/* The event is the container's, and so is the process. */
+	assert_string_equal(event_str(ev, FIELD_CONTAINER_ID), BENCH_ID_B);
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 3000);
+	assert_int_equal(b->sockets, 0);
+
+	assert_null(bench_submit(b, flow(60 * MONO_S, "f2", OUT, 50001, IP_B,
+	    80, "tcp", false)));
+	assert_string_equal(b->socket_of, BENCH_ID_B);
+	assert_int_equal(b->socket.listens, 0);
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 60 * MONO_S + 80 * MS);
+	assert_int_equal(b->socket.listens, 1);
+	assert_int_equal(b->socket.remote_port, 0);
+	bench_has_socket(b, 0, 3000, 0);
+	bench_at(b, 60 * MONO_S + 100 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_DESTINATION_PROCESS_METHOD), "listener");
+	assert_int_equal(event_num(ev,
+	    FIELD_TALLYMAN_DESTINATION_PROCESS_PID), 3000);
+	bench_free(b);
+}
+
 /* More connects than are kept: the oldest go, and the newest are found. */
 static void
 records_are_bounded(void **state)
@@ -585,6 +856,11 @@ main(void)
 		cmocka_unit_test(failed_before_a_packet),
 		cmocka_unit_test(by_interface),
 		cmocka_unit_test(by_shared_interface),
+		cmocka_unit_test(by_its_socket),
+		cmocka_unit_test(socket_decides),
+		cmocka_unit_test(lives_tell),
+		cmocka_unit_test(by_who_made_one),
+		cmocka_unit_test(who_accepts),
 		cmocka_unit_test(records_are_bounded),
 	};
 

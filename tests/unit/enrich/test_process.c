@@ -658,6 +658,36 @@ table_is_bounded(void **state)
 	bench_free(b);
 }
 
+/* Without audit nobody hears of runtimes: a process that was forked by the
+ * host's is what its cgroup says. With it, moving to a cgroup changes nothing. */
+static void
+without_records_the_cgroup_tells(void **state)
+{
+	struct bench *b = host();
+	struct process_table *t = enrich_processes(b->enrich);
+	const char *const args[] = { "ls", NULL };
+	struct process *p;
+
+	(void)state;
+	bench_fork(b, 0, 1, 500);
+	p = process_newest(t, 500);
+	assert_true(process_settle(t, p));
+	assert_int_equal(p->role, PROCESS_HOST);
+	bench_proc(b, 500, 1, 0, BENCH_ID_A, "/bin/sh", 0, 'S');
+	assert_int_equal(p->role, PROCESS_CONTAINER);
+	assert_int_equal(p->method, PROCESS_BY_CGROUP);
+
+	bench_fork(b, 10 * MS, 1, 501);
+	bench_execd(b, 11 * MS, 501);
+	bench_submit(b, bench_exec(11 * MS, 501, 1, "/bin/ls", "/", args));
+	bench_fork(b, 12 * MS, 1, 502);
+	p = process_newest(t, 502);
+	assert_true(process_settle(t, p));
+	bench_proc(b, 502, 1, 12 * MS, BENCH_ID_A, "/bin/sh", 0, 'S');
+	assert_int_equal(p->role, PROCESS_HOST);
+	bench_free(b);
+}
+
 int
 main(void)
 {
@@ -683,6 +713,7 @@ main(void)
 		cmocka_unit_test(loss_is_repaired_by_a_scan),
 		cmocka_unit_test(unknown_runtime),
 		cmocka_unit_test(dead_are_kept_for_a_while),
+		cmocka_unit_test(without_records_the_cgroup_tells),
 		cmocka_unit_test(table_is_bounded),
 	};
 

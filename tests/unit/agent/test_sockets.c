@@ -1,0 +1,231 @@
+/* agent/sockets, agent/inside: sockets of this process, whose inode numbers
+ * fstat(2) tells, asked from the kernel by their ends. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/inside.h"
+#include "agent/sockets.h"
+
+#define NOBODY \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static int
+make(int family, int type)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+
+	assert_int_not_equal(fd, -1);
+	return fd;
+}
+
+static struct sockaddr_storage
+loopback(int family, socklen_t *len)
+{
+	struct sockaddr_storage ss = { .ss_family = (sa_family_t)family };
+
+	if (family == AF_INET)
+		((struct sockaddr_in *)&ss)->sin_addr.s_addr =
+		    htonl(INADDR_LOOPBACK);
+	else
+		((struct sockaddr_in6 *)&ss)->sin6_addr = in6addr_loopback;
+	*len = family == AF_INET ? sizeof(struct sockaddr_in) :
+	    sizeof(struct sockaddr_in6);
+	return ss;
+}
+
+static void
+bind_loopback(int fd, int family)
+{
+	socklen_t len;
+	struct sockaddr_storage ss = loopback(family, &len);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+}
+
+static void
+set_end(const struct sockaddr_storage *ss, uint8_t ip[16], uint16_t *port)
+{
+	if (ss->ss_family == AF_INET) {
+		memcpy(ip, &((const struct sockaddr_in *)ss)->sin_addr, 4);
+		*port = ((const struct sockaddr_in *)ss)->sin_port;
+	} else {
+		memcpy(ip, &((const struct sockaddr_in6 *)ss)->sin6_addr, 16);
+		*port = ((const struct sockaddr_in6 *)ss)->sin6_port;
+	}
+}
+
+static struct enrich_socket
+question(int fd, uint8_t proto)
+{
+	struct enrich_socket q = { .proto = proto };
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
+	q.family = ss.ss_family == AF_INET ? 4 : 6;
+	set_end(&ss, q.local, &q.local_port);
+	len = sizeof(ss);
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
+		set_end(&ss, q.remote, &q.remote_port);
+	return q;
+}
+
+static void
+has_inode(int diag, const struct enrich_socket *q, int fd)
+{
+	uint64_t inode = 0;
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(sockets_find(diag, q, &inode), 0);
+	assert_int_equal(inode, st.st_ino);
+}
+
+static void
+connect_to(int fd, int server)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+
+	assert_int_equal(getsockname(server, (struct sockaddr *)&ss, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+}
+
+static void
+connections(int family)
+{
+	int diag = sockets_open(), server = make(family, SOCK_STREAM);
+	int client = make(family, SOCK_STREAM), other;
+	struct enrich_socket q, listens;
+	uint64_t inode;
+
+	assert_true(diag >= 0);
+	bind_loopback(server, family);
+	assert_int_equal(listen(server, 4), 0);
+	connect_to(client, server);
+	q = question(client, IPPROTO_TCP);
+	has_inode(diag, &q, client);
+	/* Nobody has taken it yet: it is not the listener's. */
+	listens = question(server, IPPROTO_TCP);
+	memcpy(q.remote, q.local, 16);
+	q.remote_port = q.local_port;
+	q.local_port = listens.local_port;
+	assert_int_equal(sockets_find(diag, &q, &inode), -ENOENT);
+	other = accept(server, NULL, NULL);
+	has_inode(diag, &q, other);
+	listens.listens = 1;
+	has_inode(diag, &listens, server);
+	close(client);
+	close(other);
+	assert_int_equal(sockets_find(diag, &q, &inode), -ENOENT);
+	close(server);
+	assert_int_equal(sockets_find(diag, &listens, &inode), -ENOENT);
+	close(diag);
+}
+
+static void
+test_connections(void **state)
+{
+	(void)state;
+	connections(AF_INET);
+	connections(AF_INET6);
+}
+
+static void
+datagrams(int family)
+{
+	int diag = sockets_open(), server = make(family, SOCK_DGRAM);
+	int client = make(family, SOCK_DGRAM);
+	struct enrich_socket q, any;
+	uint64_t inode;
+
+	bind_loopback(server, family);
+	connect_to(client, server);
+	q = question(client, IPPROTO_UDP);
+	has_inode(diag, &q, client);
+	/* Not connected: whoever the peer is. */
+	any = question(server, IPPROTO_UDP);
+	memcpy(any.remote, q.local, 16);
+	any.remote_port = htons(9);
+	has_inode(diag, &any, server);
+	close(server);
+	close(client);
+	assert_int_equal(sockets_find(diag, &any, &inode), -ENOENT);
+	assert_int_equal(sockets_find(diag, &q, &inode), -ENOENT);
+	close(diag);
+}
+
+static void
+test_datagrams(void **state)
+{
+	(void)state;
+	datagrams(AF_INET);
+	datagrams(AF_INET6);
+}
+
+static void
+keep(void *ctx, const struct enrich_socket_answer *a)
+{
+	*(struct enrich_socket_answer *)ctx = *a;
+}
+
+static void
+test_host(void **state)
+{
+	struct inside *in = inside_new();
+	struct enrich_socket_answer a = { 0 };
+	int fd = make(AF_INET, SOCK_DGRAM), twice = dup(fd);
+	struct enrich_socket q;
+	struct enrich_netns ns;
+	char here[WIRE_ID] = "";
+
+	(void)state;
+	assert_non_null(in);
+	assert_int_equal(inside_wait_ms(in), 1000);
+	bind_loopback(fd, AF_INET);
+	q = question(fd, IPPROTO_UDP);
+	q.remote_port = htons(9);
+	assert_int_equal(inside_socket(in, here, &q, &a), -EINPROGRESS);
+	assert_int_equal(inside_wait_ms(in), 0);
+	inside_tick(in, keep, &a);
+	assert_int_equal(a.n_pids, 1);
+	assert_int_equal(a.pids[0], getpid());
+	assert_memory_equal(&a.asked, &q, sizeof(q));
+	/* The next look has to wait. */
+	assert_int_equal(inside_socket(in, here, &q, &a), -EINPROGRESS);
+	assert_in_range(inside_wait_ms(in), 1, 1000);
+	close(fd);
+	close(twice);
+	assert_int_equal(inside_socket(in, here, &q, &a), -ENOENT);
+	q.proto = IPPROTO_SCTP;
+	assert_int_equal(inside_socket(in, here, &q, &a), -EINVAL);
+	assert_int_equal(inside_socket(in, NOBODY, &q, &a), -EINVAL);
+	assert_int_equal(inside_netns(in, NOBODY, 0, &ns), -ESRCH);
+	assert_int_equal(inside_netns(in, NOBODY, (uint32_t)getpid(), &ns),
+	    -ESRCH);
+	inside_free(in);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
