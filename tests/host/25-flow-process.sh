@@ -1,17 +1,21 @@
 #!/bin/bash
-# Every connection has its container and the process that opened it, also when
-# that lived a few milliseconds. The truth is in argv: each process dials a
-# port of its own, and its arguments say which.
+# Every flow has its container and the process that opened it, also when that
+# lived a few milliseconds: connections, datagrams with and without a connect,
+# echoes. The truth is in argv: each process dials a port of its own, or prints
+# the port that it got. And each connection has who accepted it.
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}"
 # shellcheck source=tests/support/host.sh
 . "$top_srcdir/tests/support/host.sh"
+# shellcheck source=tests/support/owners.sh
+. "$top_srcdir/tests/support/owners.sh"
 # shellcheck disable=SC2317 # ok and wait_for call the functions
 
 host_need jq
 host_need_agent
 host_need_audit
 
-n=${TALLYMAN_CONNECTIONS:-200}
+n=${TALLYMAN_CONNECTIONS:-100}
+many=${TALLYMAN_FLOWS:-300}
 
 host_begin base
 agent_config
@@ -83,6 +87,69 @@ diag "$right of $((5 * n)) have their process: $(awk -F '\t' '{
 ok "at least 97 of 100 have their process" test $((right * 100)) -ge \
     $((5 * n * 97))
 is "none has another's with high confidence" "$lies" 0
+
+# Short processes, one after the other, in three places at a time, all of a
+# kind to one destination (echoes to one each). Nobody answers.
+block=0
+port=9
+kinds=(udp udp-connected tcp icmp ping)
+for kind in "${kinds[@]}"; do
+	for who in older newer host; do
+		to=$TH_OUTSIDE_IP
+		[[ $kind != icmp && $kind != ping ]] || to=10.99.$block.1
+		block=$((block + 4))
+		# A ping socket is nobody's on the host, as shipped.
+		[[ $kind/$who == ping/host ]] ||
+			owners_swarm $kind $who "$many" 1 $kind "$to" $port 0
+	done
+	port=$((port + 1))
+	owners_wait
+done
+# Several of one container at a time: what cannot be told is not claimed.
+owners_swarm udp-crowd older "$many" 4 udp "$TH_OUTSIDE_IP" 30 0
+owners_swarm tcp-crowd newer "$many" 4 tcp "$TH_OUTSIDE_IP" 30 0
+owners_wait
+ok "each flow is there" wait_for 30 owners_all_there
+owners_show
+for kind in "${kinds[@]}"; do
+	for who in older newer host; do
+		[[ $kind/$who == ping/host ]] ||
+			ok "$kind, $who: 97 of 100 are right" \
+			    test "$(owners_right $kind $who)" -ge 97
+	done
+done
+is "no flow has another's container" "$(awk -F '\t' '$3 != "missing" &&
+    $2 != $7' "$tmp/judged" | wc -l)" 0
+is "none is given to another process for sure" \
+    "$(cut -f 3 "$tmp/judged" | grep -cx lie)" 0
+
+# Who accepted: connections from the outside to published ports, one server
+# that asks who comes, and one that does not.
+docker run -d --name server -p 7000:7000 tallyman-test/base:1 \
+    traffic tcp-server 7000 10 >/dev/null
+docker run -d --name sink -p 7001:7001 tallyman-test/base:1 \
+    traffic http-sink 7001 >/dev/null
+on_outside "$TH_TRAFFIC" tcp-client "$TH_HOST_IP" 7000 100 10 0 >"$tmp/in"
+on_outside "$TH_TRAFFIC" tcp-client "$TH_HOST_IP" 7001 100 10 0 >>"$tmp/in"
+accepted() {
+	tm flows --json | jq -r 'select(.destination.port >= 7000 and
+	    .destination.port <= 7001 and
+	    .tallyman.flow.final and .source.ip == "'"$TH_OUTSIDE_IP"'") |
+	    [.tallyman.destination.container.name // "none",
+	    .tallyman.destination.process.name // "none",
+	    .tallyman.destination.process.method // "none",
+	    .tallyman.destination.process.confidence // "none",
+	    (.process.args // [] | join(" "))] | join(" ")' >"$tmp/accepted"
+	(($(wc -l <"$tmp/accepted") == 200))
+}
+ok "connections from the outside" wait_for 20 accepted
+diag "$(sort "$tmp/accepted" | uniq -c)"
+is "who accepted them, by record" "$(grep -cx \
+    'server traffic accept high traffic tcp-server 7000 10' \
+    "$tmp/accepted")" 100
+is "who accepted them, by socket" "$(grep -cxE \
+    'sink traffic (listener|socket) high traffic http-sink 7001' \
+    "$tmp/accepted")" 100
 
 agent_stop
 is "SIGTERM ends the agent with status" $? 0

@@ -14,7 +14,7 @@ host_need jq
 host_need_agent
 
 starts=${TALLYMAN_STARTS:-200}	# a multiple of 20
-image=tallyman-test/base:1
+image='tallyman-test/base:1'
 
 host_begin base
 agent_config 'audit:
@@ -100,8 +100,12 @@ docker exec forger traffic udp-from "$forged" "$TH_OUTSIDE_IP" 24001 >/dev/null
 # 6. IPv6, two networks at once, and a container older than the agent.
 docker exec older traffic udp-once "$TH_OUTSIDE_IP6" 25000 >/dev/null
 docker network connect second older
-docker exec older traffic udp-from eth0 "$TH_OUTSIDE_IP" 25001 >/dev/null
-docker exec older traffic udp-from eth1 "$TH_OUTSIDE_IP" 25002 >/dev/null
+n=25001
+for a in $(docker inspect -f '{{range .NetworkSettings.Networks}}
+{{.Gateway}} {{end}}' older); do
+	docker exec older traffic udp-once "$a" $n >/dev/null
+	n=$((n + 1))
+done
 # To it: from another container, by both families and both networks.
 docker run -d --name peer --network six $image sleep 1000 >/dev/null
 docker network connect second peer

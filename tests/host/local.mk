@@ -31,3 +31,5 @@ host_tests += %D%/29-who-asked.sh
 host_tests += %D%/28-runtimes.sh
 host_tests += %D%/35-floods.sh
 host_tests += %D%/36-left-host.sh
+host_tests += %D%/27-flow-socket.sh
+EXTRA_DIST += tests/support/owners.sh

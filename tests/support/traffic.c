@@ -200,12 +200,16 @@ tcp_server(char **argv)
 {
 	unsigned long reply = number(argv[1], 1UL << 40);
 	int fd = bind_any(SOCK_STREAM, argv[0]), c;
+	struct sockaddr_storage from;
+	socklen_t len;
 
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
 		struct tally t = { .sent = 0 };
 
-		if ((c = accept(fd, NULL, NULL)) == -1)
+		/* With the address it is on the audit record. */
+		len = sizeof(from);
+		if ((c = accept(fd, (struct sockaddr *)&from, &len)) == -1)
 			continue;
 		if (fork() == 0) {
 			find_ends(c, &t);
@@ -757,6 +761,113 @@ udp_from(char **argv)
 	return 0;
 }
 
+static unsigned short
+echo_sum(const unsigned char *p, size_t n)
+{
+	unsigned long sum = 0;
+	size_t i;
+
+	for (i = 0; i + 1 < n; i += 2)
+		sum += (unsigned long)p[i] << 8 | p[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons((unsigned short)~sum);
+}
+
+static void
+one_echo(const struct sockaddr_storage *to, socklen_t len, int type)
+{
+	unsigned char echo[16] = { to->ss_family == AF_INET ? 8 : 128 };
+	unsigned short sum;
+	int fd = socket(to->ss_family, type, to->ss_family == AF_INET ?
+	    IPPROTO_ICMP : IPPROTO_ICMPV6);
+
+	if (fd == -1)
+		err(1, "icmp socket");
+	echo[4] = (unsigned char)(getpid() >> 8);
+	echo[5] = (unsigned char)getpid();
+	sum = echo_sum(echo, sizeof(echo));
+	memcpy(&echo[2], &sum, 2);
+	if (sendto(fd, echo, sizeof(echo), 0, (const struct sockaddr *)to,
+	    len) == -1)
+		err(1, "sendto");
+}
+
+/* one KIND HOST PORT MS ID: a socket of KIND (tcp, udp, udp-connected, icmp
+ * or ping), something to PORT, and the end MS later. Prints its line with ID
+ * before it. */
+static int
+one(char **argv)
+{
+	struct sockaddr_storage to, any = { .ss_family = 0 };
+	socklen_t len = address(&to, argv[1], argv[2]), any_len = len;
+	bool tcp = strcmp(argv[0], "tcp") == 0;
+	struct tally t = { .sent = 0 };
+	int fd;
+
+	any.ss_family = to.ss_family;
+	printf("%s ", argv[4]);
+	if (strcmp(argv[0], "icmp") == 0 || strcmp(argv[0], "ping") == 0) {
+		one_echo(&to, len, argv[0][0] == 'i' ? SOCK_RAW : SOCK_DGRAM);
+		t.local = any;
+	} else {
+		fd = socket(to.ss_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+		if (fd == -1)
+			err(1, "socket");
+		/* Its port is known also when nobody listens over there. */
+		if (tcp && bind(fd, (struct sockaddr *)&any, len) == -1)
+			err(1, "bind");
+		if (tcp)
+			getsockname(fd, (struct sockaddr *)&t.local, &any_len);
+		if (strcmp(argv[0], "udp") == 0)
+			sendto(fd, block, 1, 0, (struct sockaddr *)&to, len);
+		else if (connect(fd, (struct sockaddr *)&to, len) == 0)
+			send(fd, block, 1, MSG_NOSIGNAL);
+		if (!tcp)
+			getsockname(fd, (struct sockaddr *)&t.local, &any_len);
+	}
+	t.remote = to;
+	report(argv[0], &t);
+	usleep((useconds_t)number(argv[3], 100000) * 1000);
+	return 0;
+}
+
+/* swarm COUNT AT-ONCE KIND HOST PORT MS FIRST-ID: so many of "one", each a
+ * program of its own; icmp and ping to the addresses from HOST on. */
+static int
+swarm(char **argv)
+{
+	unsigned long count = number(argv[0], 60000), i;
+	unsigned long at_once = number(argv[1], 1000), n = 0;
+	bool many = argv[2][0] == 'i' || argv[2][0] == 'p';
+	char id[24], host[INET6_ADDRSTRLEN];
+	char *args[] = { "traffic", "one", argv[2], host, argv[4], argv[5],
+	    id, NULL };
+	struct in_addr in = { 0 };
+	pid_t pid;
+
+	if (many && inet_pton(AF_INET, argv[3], &in) != 1)
+		errx(64, "not an address: %s", argv[3]);
+	snprintf(host, sizeof(host), "%s", argv[3]);
+	for (i = 0; i < count; i++) {
+		snprintf(id, sizeof(id), "id%lu", number(argv[6],
+		    1UL << 30) + i);
+		if (many) {
+			inet_ntop(AF_INET, &in, host, sizeof(host));
+			in.s_addr = htonl(ntohl(in.s_addr) + 1);
+		}
+		errno = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, args,
+		    environ);
+		if (errno != 0)
+			err(1, "spawn");
+		if (++n == at_once && wait(NULL) != -1)
+			n--;
+	}
+	while (wait(NULL) != -1)
+		;
+	return 0;
+}
+
 /* Reads a request head; what follows it in the buffer counts as body. */
 static int
 http_head(int fd, char *head, size_t size, struct tally *t)
@@ -987,6 +1098,8 @@ static const struct mode {
 	{ "udp-once", 2, udp_once },
 	{ "udp-next", 3, udp_next },
 	{ "udp-from", 3, udp_from },
+	{ "one", 5, one },
+	{ "swarm", 7, swarm },
 	{ "http-sink", 1, http_sink },
 	{ "notify", 2, notify },
 	{ "audit-owner", 0, audit_owner },
@@ -1021,6 +1134,8 @@ main(int argc, char **argv)
 	    "       traffic udp-once HOST PORT\n"
 	    "       traffic udp-next FILE HOST PORT\n"
 	    "       traffic udp-from INTERFACE|ADDRESS HOST PORT\n"
+	    "       traffic one KIND HOST PORT MS ID\n"
+	    "       traffic swarm COUNT AT-ONCE KIND HOST PORT MS FIRST-ID\n"
 	    "       traffic http-sink PORT\n"
 	    "       traffic audit-owner\n"
 	    "       traffic notify PATH SECONDS\n"
