@@ -149,7 +149,8 @@ by_connect(struct flow_join *t, const struct ends *e, struct party *y,
 		{ &e->source, late_window(e), at, AFTERLIFE_NS, 2 },
 		{ &e->source, soon, at, AFTERLIFE_NS, 1 },
 	};
-	static const unsigned least[] = { 0, 0, 1, 2 };
+	/* A record may be late, and a neighbour's is none for now. */
+	static const unsigned least[] = { 0, 1, 1, 2 };
 	struct opener *first = first_opener(t, e), *o = NULL;
 	size_t i;
 
@@ -166,7 +167,7 @@ by_connect(struct flow_join *t, const struct ends *e, struct party *y,
 	else
 		o->used = true;
 	settle(t, y, opener_process_ref(o->process), "connect",
-	    i < 2 && !o->doubtful ? PROCESS_HIGH : PROCESS_MEDIUM);
+	    i == 0 && !o->doubtful ? PROCESS_HIGH : PROCESS_MEDIUM);
 	return true;
 }
 

@@ -96,7 +96,8 @@ container_to_outside(void **state)
 	child(b, 0, 2000, 2001, "/usr/bin/scp");
 	bench_submit(b, bench_connect(10 * MS, 2001, 2000, OUT, 22));
 	/* Gone before the flow is reported. */
-	bench_exit(b, 12 * MS, 2001);
+	bench_exit(b, 17 * MS, 2001);
+	bench_at(b, 66 * MS);
 	ev = bench_submit(b, flow(16 * MS, "f1", IP_A, 40000, OUT, 22, "tcp",
 	    false));
 	assert_non_null(ev);
@@ -708,6 +709,34 @@ lives_tell(void **state)
 	bench_free(b);
 }
 
+/* A record that is late is waited for, though a neighbour's that nobody took
+ * is there. */
+static void
+neighbour_is_not_taken(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 8 * MS, 2000, 2001, "/usr/bin/curl");
+	bench_submit(b, bench_connect(8 * MS, 2001, 2000, OUT, 80));
+	bench_exit(b, 10 * MS, 2001);
+	child(b, 11 * MS, 2000, 2002, "/usr/bin/wget");
+	bench_exit(b, 14 * MS, 2002);
+	bench_at(b, 64 * MS);
+	assert_null(bench_submit(b, flow(13 * MS, "f1", IP_A, 40000, OUT, 80,
+	    "tcp", false)));
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 100 * MS);
+	bench_submit(b, bench_connect(12 * MS, 2002, 2000, OUT, 80));
+	bench_at(b, 120 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "wget");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CONFIDENCE), "high");
+	bench_free(b);
+}
+
 /* A datagram of a process that is gone: who had made a socket for it. */
 static void
 by_who_made_one(void **state)
@@ -859,6 +888,7 @@ main(void)
 		cmocka_unit_test(by_its_socket),
 		cmocka_unit_test(socket_decides),
 		cmocka_unit_test(lives_tell),
+		cmocka_unit_test(neighbour_is_not_taken),
 		cmocka_unit_test(by_who_made_one),
 		cmocka_unit_test(who_accepts),
 		cmocka_unit_test(records_are_bounded),
