@@ -93,8 +93,9 @@ flow_join_new(const struct flow_env *env)
 	t->host = map_new(sizeof(struct ipaddr), 1, HOST_ADDRESSES, NULL,
 	    NULL);
 	t->within = within_table_new();
-	if (t->within == NULL || t->openers == NULL || t->acceptors == NULL || t->sockets == NULL ||
-	    t->creators == NULL || t->sticky == NULL || t->host == NULL) {
+	if (t->within == NULL || t->openers == NULL || t->acceptors == NULL ||
+	    t->sockets == NULL || t->creators == NULL || t->sticky == NULL ||
+	    t->host == NULL) {
 		flow_join_free(t);
 		errno = ENOMEM;
 		return NULL;
