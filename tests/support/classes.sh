@@ -214,6 +214,10 @@ collect() {
 	local i
 
 	kernel_now
+	# Told many times over, and read for each class.
+	awk -F '\t' '{ last[$1 FS $2 FS $3 FS $4 FS $5] = $0 }
+	END { for (k in last) print last[k] }' "$tmp/kernel" >"$tmp/lasting"
+	mv "$tmp/lasting" "$tmp/kernel"
 	for ((i = 0; i < ${1:-30}; i++)); do
 		all_are_there && return
 		sleep 1
