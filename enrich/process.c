@@ -282,8 +282,12 @@ process_make(struct process_table *t, uint32_t pid, int64_t start_ns)
 	struct process *older = process_first(t, pid), *p;
 	uint32_t *head, twin = 0;
 
+	/* The kernel frees a pid before it tells of the exit, and whoever is
+	 * preempted in between tells late. What is stamped shortly before the
+	 * new one's fork, by a coarse clock, is the new one's. */
 	if (older != NULL && older->exit_ns == 0)
-		process_end(t, older, start_ns);
+		process_end(t, older, start_ns - PROCESS_LATE_NS -
+		    PROCESS_EARLY_NS);
 	if (older != NULL && older->start_ns / TICK_NS == start_ns / TICK_NS)
 		twin = older->twin + 1;
 	p = take_free(t);
@@ -385,6 +389,7 @@ process_on_fork(struct process_table *t, struct wall when, uint32_t parent,
     uint32_t child)
 {
 	struct process *pp = process_newest(t, parent), *p;
+	struct process *older = process_newest(t, child);
 	struct process_ref ref = { 0 };
 
 	ledger_add(t->forks, 1);
@@ -392,6 +397,8 @@ process_on_fork(struct process_table *t, struct wall when, uint32_t parent,
 		return;
 	if (pp != NULL)
 		ref = process_refer(pp);
+	if (older != NULL)
+		older->exit_owed = true;
 	p = process_make(t, child, process_to_mono(t, when));
 	p->start_known = true;
 	p->ppid = parent;
@@ -427,10 +434,13 @@ process_on_exec(struct process_table *t, struct wall when, uint32_t pid)
 void
 process_on_exit(struct process_table *t, struct wall when, uint32_t pid)
 {
-	struct process *p = process_newest(t, pid);
+	struct process *p = process_newest(t, pid), *older;
 
 	ledger_add(t->exits, 1);
-	if (p != NULL)
+	older = p == NULL ? NULL : process_older(t, p);
+	if (older != NULL && older->exit_owed)
+		older->exit_owed = false;
+	else if (p != NULL)
 		process_end(t, p, process_to_mono(t, when));
 }
 

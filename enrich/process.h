@@ -108,6 +108,7 @@ struct process {
 	bool			 start_known, uid_known, asked, refused;
 	bool			 learning;	/* see process_learn */
 	bool			 tentative;	/* host by cgroup, in a scan */
+	bool			 exit_owed;	/* its pid was used again first */
 	uint32_t		 twin;		/* older ones of the same pid that
 						   began in the same 10 ms */
 	char			 entity[HASH_ID_TEXT];

@@ -51,8 +51,11 @@ process_on_loss(struct process_table *t)
 	/* The events of these records will not come any more. */
 	for (i = 0; i < t->fresh; i++) {
 		p = &t->pool[i];
-		if (p->seq != 0 && p->execs < p->paired)
+		if (p->seq == 0)
+			continue;
+		if (p->execs < p->paired)
 			p->execs = p->paired;
+		p->exit_owed = false;
 	}
 	process_scan(t);
 }

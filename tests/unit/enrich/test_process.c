@@ -261,6 +261,33 @@ many_execs_of_a_reused_pid(void **state)
 	bench_free(b);
 }
 
+/* The exit of a pid's last owner is told after the fork of its next, and a
+ * record without a parent is stamped a little before that fork. */
+static void
+late_exit_of_a_reused_pid(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 1, 1500);
+	bench_fork(b, 400 * MS, 77, 1500);
+	bench_exit(b, 402 * MS, 1500);		/* the first one's */
+	ev = bench_submit(b, bench_connect(397 * MS, 1500, 0, "203.0.113.9",
+	    80));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	ev = bench_submit(b, bench_connect(600 * MS, 1500, 0, "203.0.113.9",
+	    80));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	ev = bench_submit(b, bench_connect(100 * MS, 1500, 0, "203.0.113.9",
+	    80));
+	assert_owner(ev, "", "host");
+	bench_exit(b, 700 * MS, 1500);
+	assert_null(process_newest(enrich_processes(b->enrich), 1500));
+	bench_free(b);
+}
+
 /* Other records than exec are matched by time and parent. */
 static void
 other_records_of_reused_pids(void **state)
@@ -699,6 +726,7 @@ main(void)
 		cmocka_unit_test(moved_to_the_root_cgroup),
 		cmocka_unit_test(reused_pids),
 		cmocka_unit_test(many_execs_of_a_reused_pid),
+		cmocka_unit_test(late_exit_of_a_reused_pid),
 		cmocka_unit_test(other_records_of_reused_pids),
 		cmocka_unit_test(docker_exec_of_a_short_command),
 		cmocka_unit_test(stage_is_not_the_container),
