@@ -33,3 +33,4 @@ host_tests += %D%/35-floods.sh
 host_tests += %D%/36-left-host.sh
 host_tests += %D%/27-flow-socket.sh
 EXTRA_DIST += tests/support/owners.sh
+host_tests += %D%/24-docker-truth.sh
