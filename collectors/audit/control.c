@@ -239,6 +239,23 @@ enlarge(int fd, struct audit_report *report)
 		report->obstacles |= AUDIT_OBSTACLE_BUFFER;
 }
 
+/*
+ * A netlink socket that was full once lets nobody send until it has been
+ * empty. kauditd waits half a second and then drops all that it holds, up to
+ * the backlog limit, without counting it. With this option it goes on as soon
+ * as there is room (netlink_overrun of net/netlink/af_netlink.c); what it
+ * turns off, the error that tells of losses, the serials tell as well.
+ */
+static void
+go_on_when_full(int fd)
+{
+	const int on = 1;
+
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on,
+	    sizeof(on)) != 0)
+		log_warn("audit: NETLINK_NO_ENOBUFS");
+}
+
 static int
 open_records(struct audit_report *report, unsigned groups)
 {
@@ -255,6 +272,8 @@ open_records(struct audit_report *report, unsigned groups)
 		return -saved;
 	}
 	enlarge(fd, report);
+	if (groups == 0)
+		go_on_when_full(fd);
 	return fd;
 }
 
