@@ -25,6 +25,7 @@ struct collector {
 	struct collector_env	 env;
 	struct audit_conf	 conf;
 	int			 fd;		/* -1: none */
+	uint32_t		 drops;		/* of this socket, so far */
 	struct audit_describer	*describer;
 	struct audit_assembler	*assembler;
 	struct wall		 started;	/* 0: not live */
@@ -148,6 +149,7 @@ start(void *self, int fd)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = fd;
+	c->drops = 0;
 	c->started = mono_wall(c->env.clock);
 	audit_describe_since(c->describer, c->started);
 	return 0;
@@ -161,6 +163,7 @@ audit_switch(void *self, int fd)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = fd;
+	c->drops = 0;
 }
 
 /* Records that waited in the kernel from before our time do not tell where
@@ -251,16 +254,42 @@ audit_line_feed(void *self, const char *line, size_t len)
 	    false);
 }
 
+static bool
+look_at_socket(const struct collector *c, uint32_t memory[SK_MEMINFO_VARS])
+{
+	socklen_t len = SK_MEMINFO_VARS * sizeof(*memory);
+
+	memset(memory, 0, len);
+	return c->fd >= 0 && getsockopt(c->fd, SOL_SOCKET, SO_MEMINFO, memory,
+	    &len) == 0;
+}
+
 bool
 audit_may_wait(const void *self)
 {
-	const struct collector *c = self;
-	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
-	socklen_t len = sizeof(memory);
+	uint32_t memory[SK_MEMINFO_VARS];
 
-	return c->fd >= 0 && getsockopt(c->fd, SOL_SOCKET, SO_MEMINFO, memory,
-	    &len) == 0 &&
+	return look_at_socket(self, memory) &&
 	    memory[SK_MEMINFO_RMEM_ALLOC] < memory[SK_MEMINFO_RCVBUF] / 4;
+}
+
+/* Before what was heard after a loss is judged, the loss is known: the
+ * kernel's own counter is asked for every few seconds only, and serials take
+ * their time. */
+static void
+count_overruns(struct collector *c)
+{
+	uint32_t memory[SK_MEMINFO_VARS], now;
+
+	if (!look_at_socket(c, memory))
+		return;
+	now = memory[SK_MEMINFO_DROPS];
+	if (now == c->drops)
+		return;
+	ledger_add(c->overruns, now - c->drops);
+	c->drops = now;
+	log_limited(&c->overrun_limit, LOG_WARNING, "the kernel could not "
+	    "deliver records: receive buffer full");
 }
 
 void
@@ -328,18 +357,14 @@ read_records(void *self, int budget)
 
 	if (c->fd < 0)
 		return -EBADF;
+	count_overruns(c);
 	while (done < budget) {
 		n = receive(c, budget - done < BATCH ?
 		    (unsigned)(budget - done) : BATCH);
 		if (n == -EAGAIN)
 			break;
-		if (n == -ENOBUFS) {
-			/* Multicast only: how many is told by the gaps. */
-			ledger_add(c->overruns, 1);
-			log_limited(&c->overrun_limit, LOG_WARNING,
-			    "the kernel dropped records: receive buffer full");
-			continue;
-		}
+		if (n == -ENOBUFS)
+			continue;	/* count_overruns sees it */
 		if (n < 0)
 			return n;
 		/* What is in hand may be younger than the last look. */

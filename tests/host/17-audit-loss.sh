@@ -83,7 +83,7 @@ missing=$((execs - $(storm_events)))
 ok "execs are missing" test "$missing" -gt 0
 ok "and no more than the agent says" \
     test "$missing" -le $(($(outside kernel_lost) + $(outside serial_gaps)))
-named='.tallyman.gaps | tostring | test("serial_gaps|kernel_lost")'
+named='.tallyman.gaps | tostring | test("overruns|serial_gaps|kernel_lost")'
 ok "the alert of that time names the gap" wait_for 15 has_alerts 1 "$named"
 diag "$(tm alerts --json | jq -c .tallyman.gaps | tail -n 1)"
 
