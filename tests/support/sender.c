@@ -649,7 +649,7 @@ feature(int fd, struct ifreq *ifr, const char *name, unsigned *words)
 		struct ethtool_gstrings	head;
 		char			names[512][ETH_GSTRING_LEN];
 	} all = { .head = { .cmd = ETHTOOL_GSTRINGS,
-	    .string_set = ETH_SS_FEATURES, .len = 512 } };
+	    .string_set = ETH_SS_FEATURES } };	/* len 0: all of them */
 	unsigned i;
 
 	ifr->ifr_data = (void *)&all;
