@@ -45,7 +45,11 @@ pod() {
 }
 test_before_down() {
 	containerd_end
-	! command -v "${PODMAN:-podman}" >/dev/null || pod rm -fa -t 0
+	if command -v "${PODMAN:-podman}"; then
+		pod rm -fa -t 0
+		rmdir /sys/fs/cgroup/*/libpod_parent/conmon \
+		    /sys/fs/cgroup/*/libpod_parent
+	fi
 } >/dev/null 2>&1
 docker save tallyman-test/base:1 | in_containerd image import - >/dev/null
 in_containerd run -d --env GO=/go/1 \
