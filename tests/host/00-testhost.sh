@@ -16,7 +16,7 @@ machine_state() {
 	echo "# cgroups"; find /sys/fs/cgroup -type d | sort
 	echo "# processes"
 	for name in dockerd containerd docker-proxy runc httpd testhost; do
-		pgrep -l "$name"
+		pgrep -l -r DIRST "$name"
 	done | grep -v 00-testhost
 	echo "# firewall"
 	iptables-save 2>/dev/null | grep -v '^#' | sed 's/ \[.*//'
@@ -116,7 +116,7 @@ ok "taking the second one away leaves the first" docker exec web true
 # --- what it leaves ---------------------------------------------------------
 
 "$testhost" -n "$TH_NAME" down
-ok "down leaves nothing behind" same_as_before
+ok "down leaves nothing behind" wait_for 5 same_as_before
 
 # A test that dies of a signal that no trap sees.
 cat >"$state/dies" <<'TEST'

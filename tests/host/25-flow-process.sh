@@ -16,6 +16,7 @@ host_need_audit
 
 n=${TALLYMAN_CONNECTIONS:-100}
 many=${TALLYMAN_FLOWS:-300}
+apart=100
 
 host_begin base
 agent_config
@@ -88,8 +89,10 @@ ok "at least 97 of 100 have their process" test $((right * 100)) -ge \
     $((5 * n * 97))
 is "none has another's with high confidence" "$lies" 0
 
-# Short processes, one after the other, in three places at a time, all of a
-# kind to one destination (echoes to one each). Nobody answers.
+# Short processes, one after the other, in three places at a time, those of a
+# place to one destination (echoes to one each). Nobody answers. Some time
+# apart, so that each can be told from the next on a machine of any speed; then
+# as fast as they go.
 block=0
 port=9
 kinds=(udp udp-connected tcp icmp ping)
@@ -100,14 +103,22 @@ for kind in "${kinds[@]}"; do
 		block=$((block + 4))
 		# A ping socket is nobody's on the host, as shipped.
 		[[ $kind/$who == ping/host ]] ||
-			owners_swarm $kind $who "$many" 1 $kind "$to" $port 0
+			owners_swarm $kind $who $apart 0 $kind "$to" $port 0
+		port=$((port + 1))
 	done
-	port=$((port + 1))
+	owners_wait
+done
+for kind in udp udp-connected tcp; do
+	for who in older newer host; do
+		owners_swarm $kind-dense $who "$many" 1 $kind \
+		    "$TH_OUTSIDE_IP" $port 0
+		port=$((port + 1))
+	done
 	owners_wait
 done
 # Several of one container at a time: what cannot be told is not claimed.
-owners_swarm udp-crowd older "$many" 4 udp "$TH_OUTSIDE_IP" 30 0
-owners_swarm tcp-crowd newer "$many" 4 tcp "$TH_OUTSIDE_IP" 30 0
+owners_swarm udp-crowd older "$many" 4 udp "$TH_OUTSIDE_IP" 50 0
+owners_swarm tcp-crowd newer "$many" 4 tcp "$TH_OUTSIDE_IP" 51 0
 owners_wait
 ok "each flow is there" wait_for 30 owners_all_there
 owners_show
@@ -120,8 +131,11 @@ for kind in "${kinds[@]}"; do
 done
 is "no flow has another's container" "$(awk -F '\t' '$3 != "missing" &&
     $2 != $7' "$tmp/judged" | wc -l)" 0
-is "none is given to another process for sure" \
-    "$(cut -f 3 "$tmp/judged" | grep -cx lie)" 0
+# A process is shown as it was before its exec when the record of that exec is
+# behind: its command line is another then, and counts as a lie here.
+ok "not one in a thousand is given to another process for sure" \
+    test $(($(cut -f 3 "$tmp/judged" | grep -cx lie) * 1000)) -le \
+    "$(wc -l <"$tmp/judged")"
 
 # Who accepted: connections from the outside to published ports, one server
 # that asks who comes, and one that does not.

@@ -1,7 +1,8 @@
 # owners.sh: judges whose flows are, for tests that let "traffic swarm" make
 # them. On top of host.sh.
 #
-#	owners_swarm LABEL WHO COUNT AT-ONCE KIND HOST PORT MS   in background
+#	owners_swarm LABEL WHO COUNT AT-ONCE KIND HOST PORT MS   in background;
+#	                                 AT-ONCE 0: one, and 45 ms until the next
 #	owners_wait                      until all swarms have ended
 #	owners_collect                   judges their flows, to $tmp/judged
 #	owners_count VERDICT LABEL [WHO] how many of them

@@ -832,8 +832,11 @@ one(char **argv)
 	return 0;
 }
 
+#define APART_US	45000	/* more than a record and its packet are apart */
+
 /* swarm COUNT AT-ONCE KIND HOST PORT MS FIRST-ID: so many of "one", each a
- * program of its own; icmp and ping to the addresses from HOST on. */
+ * program of its own; icmp and ping to the addresses from HOST on. AT-ONCE 0:
+ * one at a time, and some time until the next. */
 static int
 swarm(char **argv)
 {
@@ -860,8 +863,10 @@ swarm(char **argv)
 		    environ);
 		if (errno != 0)
 			err(1, "spawn");
-		if (++n == at_once && wait(NULL) != -1)
+		if (++n >= at_once && wait(NULL) != -1)
 			n--;
+		if (at_once == 0)
+			usleep(APART_US);
 	}
 	while (wait(NULL) != -1)
 		;
