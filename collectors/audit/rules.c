@@ -159,7 +159,7 @@ static int
 set_condition(struct draft *d, const char *text)
 {
 	char copy[LINE_MAX_BYTES];
-	int list = (int)d->list, error;
+	int error;
 
 	if (strncmp(text, "arch=", 5) == 0)
 		return set_arch(d, text + 5);
@@ -170,11 +170,7 @@ set_condition(struct draft *d, const char *text)
 	if (strncmp(text, "saddr_fam", 9) == 0)
 		return set_family(d, text + 9);
 	snprintf(copy, sizeof(copy), "%s", text);
-	/* The kernel takes a watch in either list, the library does not. */
-	if (list == AUDIT_FILTER_URING_EXIT && (strncmp(text, "dir=", 4) == 0 ||
-	    strncmp(text, "path=", 5) == 0))
-		list = AUDIT_FILTER_EXIT;
-	error = audit_rule_fieldpair_data(&d->rule, copy, list);
+	error = audit_rule_fieldpair_data(&d->rule, copy, (int)d->list);
 	if (error != 0)
 		return fail(d, "%s: not a condition that this list takes",
 		    text);
@@ -614,21 +610,6 @@ add_watch(struct audit_rules *rules, const char *path, const char *perms,
 	return add_line(rules, text, NULL, true, true);
 }
 
-/* The same by io_uring, which the other lists do not see. There no call tells
- * reading from writing, so both are heard. */
-static int
-add_uring_watch(struct audit_rules *rules, const char *path)
-{
-	char text[LINE_MAX_BYTES];
-	struct stat st;
-	bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-
-	snprintf(text, sizeof(text), "-a always,io_uring -S openat,openat2,"
-	    "renameat,unlinkat,mkdirat,symlinkat,linkat -F \"%s=%s\" -F key="
-	    AUDIT_RULES_PREFIX "_uring", dir ? "dir" : "path", path);
-	return add_line(rules, text, NULL, true, true);
-}
-
 static int
 add_watches(struct audit_rules *rules, const struct conf_list *watch)
 {
@@ -653,9 +634,6 @@ add_watches(struct audit_rules *rules, const struct conf_list *watch)
 				if (error == 0 && has_b32())
 					error = add_watch(rules,
 					    found.gl_pathv[p], perms, "b32");
-				if (error == 0)
-					error = add_uring_watch(rules,
-					    found.gl_pathv[p]);
 			}
 		globfree(&found);
 	}
