@@ -13,10 +13,10 @@ host_need jq
 host_need_agent
 host_need_audit
 
-n=${TALLYMAN_CALLS:-400}
+n=${TALLYMAN_CALLS:-150}
 most="connect sendto open rename unlink setuid ptrace forge"
 [[ $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null) == [12] ]] ||
-    most="$most ring-open ring-connect"
+    most="$most ring-connect"
 [[ $(uname -m) != x86_64 ]] || most="$most old-open old-setuid"
 
 host_begin base
