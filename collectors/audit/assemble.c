@@ -18,10 +18,14 @@
 #include "lib/hash.h"
 #include "lib/map.h"
 
+#define LOG_TAG "audit"
+#include "lib/log.h"
+
 #define KEYS	(AUDIT_ASSEMBLE_OPEN + 16384)
 /* Bodies kept for reuse; under load a few hundred are open. */
 #define SPARES	512
 #define TEXT_KEPT	8192
+#define SHOWN		200	/* bytes of a bad record in the log */
 
 struct event_key {
 	int64_t		ms;
@@ -59,6 +63,7 @@ struct audit_assembler {
 	uint64_t		 gaps_told, restarts_told;
 	struct hash_key		 node_key;
 
+	struct log_limit	 limit;
 	struct ledger_stage	*stage;
 	ledger_count		*garbage, *malformed, *late, *no_memory;
 	ledger_count		*too_large;
@@ -260,8 +265,12 @@ is_last(const struct audit_parts *ev, uint32_t type)
 }
 
 static void
-count_failure(struct audit_assembler *a, int error)
+count_failure(struct audit_assembler *a, int error, uint32_t type,
+    const char *text, size_t len)
 {
+	log_limited(&a->limit, LOG_WARNING, "record of type %u is %s: %.*s",
+	    type, error == -E2BIG ? "too large" : "not understood",
+	    (int)(len < SHOWN ? len : SHOWN), text);
 	if (error == -ENOMEM)
 		ledger_add(a->no_memory, 1);
 	else if (error == -E2BIG)
@@ -272,14 +281,14 @@ count_failure(struct audit_assembler *a, int error)
 
 static void
 add_record(struct audit_assembler *a, struct body *b, uint32_t type,
-    struct cursor *c)
+    struct cursor *c, const char *text, size_t len)
 {
 	int error = 0;
 
 	if (type != AUDIT_EOE)
 		error = audit_record_take(&b->parts, type, c);
 	if (error != 0)
-		count_failure(a, error);
+		count_failure(a, error, type, text, len);
 	else {
 		b->n_records++;
 		ledger_add(&a->stage->pending, 1);
@@ -314,7 +323,7 @@ audit_assemble_feed(struct audit_assembler *a, struct mono now,
 		key.node = hash_64(&a->node_key, node, node_len);
 	b = find_event(a, &key, now, &late);
 	if (b != NULL) {
-		add_record(a, b, type, &c);
+		add_record(a, b, type, &c, text, len);
 	} else if (!late) {
 		ledger_add(a->no_memory, 1);
 	} else if (type == AUDIT_EOE) {
