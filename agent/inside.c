@@ -69,11 +69,11 @@ inside_new(void)
 
 	if (in == NULL)
 		return NULL;
-	in->route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	in->route = sockets_open_netlink(NETLINK_ROUTE);
 	/* Without sock_diag no process is found, and that is all. */
 	in->here = sockets_open();
-	if (in->route == -1 || stat("/proc/self/ns/net", &st) == -1) {
-		int saved = errno;
+	if (in->route < 0 || stat("/proc/self/ns/net", &st) == -1) {
+		int saved = in->route < 0 ? -in->route : errno;
 
 		inside_free(in);
 		errno = saved;
@@ -96,7 +96,7 @@ inside_free(struct inside *in)
 {
 	if (in == NULL)
 		return;
-	if (in->route != -1)
+	if (in->route >= 0)
 		close(in->route);
 	if (in->here >= 0)
 		close(in->here);
@@ -222,9 +222,7 @@ ask_nsid(struct inside *in, int ns)
 	gen = mnl_nlmsg_put_extra_header(nlh, sizeof(*gen));
 	gen->rtgen_family = AF_UNSPEC;
 	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)ns);
-	if (send(in->route, nlh, nlh->nlmsg_len, 0) == -1)
-		return NETNSA_NSID_NOT_ASSIGNED;
-	n = recv(in->route, room, sizeof(room), 0);
+	n = sockets_ask(in->route, nlh, room, sizeof(room));
 	return n <= 0 ? NETNSA_NSID_NOT_ASSIGNED :
 	    read_nsid((struct nlmsghdr *)room, n);
 }

@@ -11,13 +11,45 @@
 
 #include "agent/sockets.h"
 
+/* Connected, so that it takes nothing from others: with CAP_NET_ADMIN in a
+ * namespace one may send to any netlink socket in there. */
+int
+sockets_open_netlink(int protocol)
+{
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	int saved;
+
+	if (fd == -1)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	return -saved;
+}
+
 int
 sockets_open(void)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-	    NETLINK_SOCK_DIAG);
+	return sockets_open_netlink(NETLINK_SOCK_DIAG);
+}
 
-	return fd == -1 ? -errno : fd;
+/* What is there before the question answers another one. The kernel answers
+ * before send returns. */
+ssize_t
+sockets_ask(int fd, const struct nlmsghdr *nlh, void *answer, size_t room)
+{
+	char old[64];
+	ssize_t n;
+
+	while (recv(fd, old, sizeof(old), MSG_DONTWAIT) >= 0 ||
+	    errno == ENOBUFS)
+		continue;
+	if (send(fd, nlh, nlh->nlmsg_len, 0) == -1)
+		return -errno;
+	n = recv(fd, answer, room, MSG_DONTWAIT);
+	return n == -1 ? -errno : n;
 }
 
 static void
@@ -67,8 +99,8 @@ read_answer(const struct nlmsghdr *nlh, ssize_t len,
 	if (len <= 0 || !mnl_nlmsg_ok(nlh, (int)len))
 		return -EIO;
 	if (nlh->nlmsg_type == NLMSG_ERROR)
-		return mnl_nlmsg_get_payload_len(nlh) < sizeof(*e) ? -EIO :
-		    e->error;
+		return mnl_nlmsg_get_payload_len(nlh) < sizeof(*e) ||
+		    e->error >= 0 ? -EIO : e->error;
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*m))
 		return -EIO;
 	if (q->proto == IPPROTO_TCP &&
@@ -88,9 +120,7 @@ sockets_find(int fd, const struct enrich_socket *q, uint64_t *inode)
 	ssize_t n;
 
 	write_question(nlh, q);
-	if (send(fd, nlh, nlh->nlmsg_len, 0) == -1)
-		return -errno;
-	n = recv(fd, room, sizeof(room), 0);
-	return n == -1 ? -errno :
+	n = sockets_ask(fd, nlh, room, sizeof(room));
+	return n < 0 ? (int)n :
 	    read_answer((const struct nlmsghdr *)room, n, q, inode);
 }

@@ -7,9 +7,20 @@
 #ifndef AGENT_SOCKETS_H
 #define AGENT_SOCKETS_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "enrich/ask.h"
+
+struct nlmsghdr;
+
+/* A netlink socket that hears nobody but the kernel; -errno. */
+int sockets_open_netlink(int protocol);
+/* One question and the kernel's one answer to it: its length, or -errno. Never
+ * waits. answer may be where the question stands. */
+ssize_t sockets_ask(int fd, const struct nlmsghdr *, void *answer,
+    size_t room);
 
 /* A socket for questions, of the namespace in which this is called; -errno. */
 int sockets_open(void);

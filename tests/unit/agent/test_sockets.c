@@ -15,6 +15,9 @@
 
 #include <cmocka.h>
 
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+
 #include "agent/inside.h"
 #include "agent/sockets.h"
 
@@ -175,6 +178,51 @@ test_datagrams(void **state)
 	datagrams(AF_INET6);
 }
 
+/* What somebody with CAP_NET_ADMIN in the namespace of the socket may try. */
+static void
+forge(int diag)
+{
+	struct {
+		struct nlmsghdr		header;
+		struct inet_diag_msg	body;
+	} lie = {
+		.header = { .nlmsg_len = sizeof(lie), .nlmsg_type = 20 },
+		.body = { .idiag_state = 1, .idiag_inode = 4711 },
+	};
+	struct sockaddr_nl to = { 0 };
+	socklen_t len = sizeof(to);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_SOCK_DIAG);
+
+	assert_int_equal(getsockname(diag, (struct sockaddr *)&to, &len), 0);
+	assert_int_not_equal(to.nl_pid, 0);
+	assert_int_equal(sendto(fd, &lie, sizeof(lie), MSG_DONTWAIT,
+	    (const struct sockaddr *)&to, len), -1);
+	assert_true(errno == ECONNREFUSED || errno == EPERM);
+	close(fd);
+}
+
+/* An answer that nobody took does not become that to the next question. */
+static void
+test_others(void **state)
+{
+	int diag = sockets_open(), fd = make(AF_INET, SOCK_DGRAM);
+	struct nlmsghdr again = { .nlmsg_len = sizeof(again),
+	    .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK };
+	struct enrich_socket q;
+
+	(void)state;
+	bind_loopback(fd, AF_INET);
+	q = question(fd, IPPROTO_UDP);
+	q.remote_port = htons(9);
+	forge(diag);
+	has_inode(diag, &q, fd);
+	assert_int_equal(send(diag, &again, sizeof(again), 0), sizeof(again));
+	has_inode(diag, &q, fd);
+	close(fd);
+	close(diag);
+}
+
 static void
 keep(void *ctx, const struct enrich_socket_answer *a)
 {
@@ -224,6 +272,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_host),
 	};
 
