@@ -212,6 +212,17 @@ take_block(struct loopback *l, const uint8_t *block)
 	return taken;
 }
 
+/* When lo goes down the socket has an error, and polls as ready until it is
+ * taken. */
+static void
+take_error(struct loopback *l)
+{
+	socklen_t len = sizeof(int);
+	int error;
+
+	(void)getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 unsigned
 loopback_read(struct loopback *l, unsigned blocks)
 {
@@ -224,8 +235,10 @@ loopback_read(struct loopback *l, unsigned blocks)
 		    offsetof(struct tpacket_block_desc, hdr.bh1.block_status));
 
 		if (!(__atomic_load_n(status, __ATOMIC_ACQUIRE) &
-		    TP_STATUS_USER))
+		    TP_STATUS_USER)) {
+			take_error(l);
 			break;
+		}
 		taken += take_block(l, block);
 		__atomic_store_n(status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		l->block = (l->block + 1) % BLOCKS;

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -250,6 +251,54 @@ test_pair(void **state)
 	close(s.talk);
 }
 
+static bool
+has_error(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void
+set_lo(const struct space *s, bool up)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = up ? IFF_UP : 0 };
+
+	assert_int_equal(ioctl(s->talk, SIOCSIFFLAGS, &lo), 0);
+}
+
+/* A container may take lo down: that must not keep the loop turning. */
+static void
+test_down(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+	    .sin_port = htons(9), .sin_addr.s_addr = inet_addr("127.0.0.1") };
+	struct space s;
+	struct heard h;
+	unsigned i;
+
+	(void)state;
+	if (!open_space(&s))
+		skip();
+	begin(&h);
+	change(&h, 1, true);
+	answer(&h, 1, &s, "\0", 1);
+	set_lo(&s, false);
+	assert_true(has_error(s.ring));
+	within_drain(h.within);
+	assert_false(has_error(s.ring));
+	set_lo(&s, true);
+	(void)sendto(s.talk, "0123456789", 10, 0,
+	    (const struct sockaddr *)&to, sizeof(to));
+	for (i = 0; i < 100 && h.frames == 0; i++) {
+		usleep(10000);
+		within_drain(h.within);
+	}
+	assert_true(h.frames > 0);
+	end(&h);
+	close(s.talk);
+}
+
 static void
 test_limit(void **state)
 {
@@ -313,6 +362,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_down),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_useless),
 	};
