@@ -741,7 +741,9 @@ look_again(struct audit_control *c, struct audit_report *report)
 	error = look(report, &now, &s, &fd);
 	if (error != 0)
 		return error;
-	report->rules = (unsigned)(s.n_ours - c->self.n_pids);
+	/* Somebody may have deleted some. */
+	report->rules = s.n_ours <= c->self.n_pids ? 0 :
+	    (unsigned)(s.n_ours - c->self.n_pids);
 	end_survey(&s);
 	close(fd);
 	/* The other process of this agent is no second one. */
