@@ -101,7 +101,7 @@ close_ring(struct ring *r)
 {
 	struct within *in = r->within;
 
-	read_ring(r, LOOPBACK_BYTES);
+	read_ring(r, BLOCKS_A_TURN);
 	count_lost(r);
 	loop_fd_remove(r->watch);
 	loopback_free(r->loopback);
@@ -396,7 +396,7 @@ within_drain(struct within *in)
 
 	for (i = 0; i < WITHIN_RINGS; i++)
 		if (in->rings[i].loopback != NULL) {
-			read_ring(&in->rings[i], LOOPBACK_BYTES);
+			read_ring(&in->rings[i], BLOCKS_A_TURN);
 			count_lost(&in->rings[i]);
 		}
 }
