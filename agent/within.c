@@ -196,7 +196,7 @@ next_scope(struct within *in)
 static uint16_t
 find_resolver(const char *text, size_t len)
 {
-	char needle[16];
+	char needle[16], hex[5] = "";
 	const char *at, *end = text + len;
 	size_t n = (size_t)snprintf(needle, sizeof(needle), ": %08X:",
 	    inet_addr(RESOLVER));
@@ -204,7 +204,10 @@ find_resolver(const char *text, size_t len)
 
 	while ((at = memmem(text, (size_t)(end - text), needle, n)) != NULL) {
 		text = at + n;
-		if (end - text < 4 || sscanf(text, "%4x", &port) != 1 ||
+		if (end - text < 4)
+			return 0;
+		memcpy(hex, text, 4);
+		if (sscanf(hex, "%4x", &port) != 1 ||
 		    (found != 0 && found != port))
 			return 0;
 		found = port;
