@@ -107,6 +107,7 @@ struct copy {
 	uint32_t	ifindex;
 	uint8_t		seen;
 	uint32_t	copies;		/* captured: fragments */
+	bool		joined;		/* its bytes are defrag's own */
 	uint16_t	scope;		/* of its addresses */
 	bool		inner;		/* it came inside this flow: */
 	uint32_t	outer, outer_serial, vni;
@@ -340,8 +341,8 @@ take_tunnel(struct stream *s, const struct decoded *outer, uint32_t number,
 
 	s->t.tally.n[TALLY_TUNNEL_RECEIVED]++;
 	verdict = decode_vxlan(outer, &inside.vni, &d);
-	/* What was put together lies in defrag's own memory. */
-	if (verdict == DECODE_OK && d.fragment && c->copies > 1)
+	/* defrag is not to be called from within itself. */
+	if (verdict == DECODE_OK && d.fragment && c->joined)
 		verdict = DECODE_UNSUPPORTED;
 	s->t.tally.n[verdicts[verdict]]++;
 	if (verdict == DECODE_ARP || verdict == DECODE_NON_IP)
@@ -410,7 +411,7 @@ static void
 take_partial(void *ctx, const struct defrag_done *done, bool readable)
 {
 	struct copy c = { .when = done->when, .ifindex = done->ifindex,
-	    .seen = done->seen, .copies = done->fragments,
+	    .seen = done->seen, .copies = done->fragments, .joined = true,
 	    .scope = stream_inside_of(done->ifindex) };
 	struct stream *s = ctx;
 	struct decoded d = done->packet;
@@ -440,6 +441,7 @@ take_fragment(struct stream *s, const struct decoded *fragment,
 		c.ifindex = done.ifindex;
 		c.seen = done.seen;
 		c.copies = done.fragments;
+		c.joined = true;
 		take_packet(s, &done.packet, &c);
 		break;
 	case DEFRAG_BAD:

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "stream/decode.h"
+#include "stream/defrag.h"
 #include "tests/unit/stream/world.h"
 
 #define OUTER	50		/* IPv4, UDP, VXLAN, Ethernet */
@@ -205,6 +206,36 @@ test_other_traffic(void **state)
 	world_fini(&w);
 }
 
+/* An inner fragment, all of which that came is the first part of what was
+ * around it; then so many others that it has to go. */
+static void
+test_fragment_in_part(void **state)
+{
+	struct pkt inner = { .from = NEAR_IN, .to = FAR_IN, .sport = 4000,
+	    .dport = 53, .proto = IPPROTO_UDP, .payload = 300, .size = 64 };
+	struct pkt other = { .from = OTHER, .to = HOST_IP,
+	    .proto = IPPROTO_UDP, .payload = 300, .size = 64 };
+	uint8_t bytes[SNAP_MAX];
+	struct world w;
+	unsigned i;
+	size_t len;
+
+	(void)state;
+	world_init(&w, NULL);
+	len = wrap(bytes, &inner, OTHER, HOST_IP, 60000, 42, SNAP_MAX);
+	bytes[6] = 0x20;		/* more fragments */
+	see(&w, bytes, len, IN);
+	for (i = 1; i <= DEFRAG_TRAINS; i++) {
+		other.id = (uint16_t)i;
+		world_see(&w, &other, ETH0, IN);
+	}
+	world_end(&w);
+	assert_int_equal(ledger_get(ledger_dropped(ledger_stage(w.ledger,
+	    "stream.tunnel"), "unsupported")), 1);
+	assert_true(world_balances(&w));
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -213,6 +244,7 @@ main(void)
 		cmocka_unit_test(test_device_here),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_other_traffic),
+		cmocka_unit_test(test_fragment_in_part),
 	};
 
 	return cmocka_run_group_tests_name("stream tunnel", tests, NULL, NULL);
