@@ -287,6 +287,32 @@ find_original(struct nat *n, const struct key *key, uint8_t side)
 	return found;
 }
 
+/* Who opens and resets one tuple over and over is not to make a long list of
+ * it, which each packet would have to go through. */
+static void
+thin_out(struct nat *n, const struct key *key)
+{
+	struct slots_walk w;
+	uint32_t oldest = NAT_NONE, at;
+	uint64_t hash = key_hash(&n->secret, key);
+	size_t dead = 0;
+
+	for (at = slots_first(&n->slots, hash, &w); at != SLOTS_NONE;
+	    at = slots_next(&n->slots, &w)) {
+		const struct nat_conn *c = &n->conns[at / NAT_TUPLES];
+
+		if (at % NAT_TUPLES != NAT_ORIGINAL || !c->dead ||
+		    !key_same(&c->original, key))
+			continue;
+		dead++;
+		if (oldest == NAT_NONE ||
+		    (int32_t)(c->order - nat_conn(n, oldest)->order) < 0)
+			oldest = at / NAT_TUPLES + 1;
+	}
+	if (dead >= NAT_OWNERS)
+		drop_conn(n, oldest - 1);
+}
+
 static void
 set_due(struct nat *n, uint32_t number, uint32_t at_ms)
 {
@@ -354,6 +380,7 @@ nat_event(struct nat *n, const struct stream_nat *e, uint32_t now_ms)
 		n->counts.replaced++;
 		bury(n, old, now_ms);
 	}
+	thin_out(n, &like.original);
 	return make_conn(n, &like, e->dumped);
 }
 

@@ -13,6 +13,7 @@
  * ICMP: the two ports of a stream_tuple both hold the query id; the key has
  * the id as the asking end's port and DECODE_ASKED as the other's.
  *
+ * Of one original tuple at most NAT_OWNERS are kept that were destroyed.
  * When there is no room the oldest goes, whether it has a flow or not, but
  * not before those that are not precious: of a flood the newest must stay,
  * since their packets are still to come.

@@ -220,6 +220,35 @@ test_eviction(void **state)
 	nat_free(n);
 }
 
+/* Opened and reset over and over: the list of its owners stays short. */
+static void
+test_one_tuple_again(void **state)
+{
+	struct nat *n = nat_new(1024, 6000, &secret);
+	struct stream_nat e = event(IPPROTO_TCP, "192.0.2.10", 5000,
+	    "203.0.113.9", 80, "203.0.113.9", 80, "192.0.2.10", 5000);
+	uint32_t i, conn = NAT_NONE;
+
+	(void)state;
+	for (i = 1; i <= 500; i++) {
+		e.id = i;
+		e.kind = STREAM_NAT_NEW;
+		e.when.ns = i;
+		conn = nat_event(n, &e, i);
+		assert_int_not_equal(conn, NAT_NONE);
+		assert_int_equal(look(n, IPPROTO_TCP, "192.0.2.10", 5000,
+		    "203.0.113.9", 80, true, i).conn, conn);
+		e.kind = STREAM_NAT_DESTROY;
+		(void)nat_event(n, &e, i);
+		assert_in_range(nat_count(n), 1, NAT_OWNERS);
+	}
+	assert_int_equal(nat_counts(n)->evicted, 0);
+	assert_int_equal(nat_counts(n)->destroyed, 500);
+	nat_tick(n, 500 + 6001);
+	assert_int_equal(nat_count(n), 0);
+	nat_free(n);
+}
+
 static void
 test_malformed(void **state)
 {
@@ -243,6 +272,7 @@ main(void)
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_one_tuple_again),
 		cmocka_unit_test(test_malformed),
 	};
 
