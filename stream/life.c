@@ -294,6 +294,20 @@ life_replace(struct tracker *t, uint32_t number)
 }
 
 void
+life_thin_out(struct tracker *t, uint32_t newest)
+{
+	uint32_t number = newest;
+	unsigned n = 0;
+
+	while (flow_get(t->flows, number)->older != FLOW_NONE) {
+		number = flow_get(t->flows, number)->older;
+		n++;
+	}
+	if (n > LIFE_GENERATIONS)
+		life_evict(t, number);
+}
+
+void
 life_end_stray(struct tracker *t, const struct key *wire)
 {
 	uint64_t hash = key_hash(&t->secret, wire);

@@ -50,6 +50,13 @@ void life_reopen(struct tracker *, uint32_t flow);
 /* A new connection began on the tuple of this one. */
 void life_replace(struct tracker *, uint32_t flow);
 /*
+ * A generation was added: the oldest is evicted when there are more than
+ * LIFE_GENERATIONS before it, since every packet of the tuple that opens a
+ * connection is compared with all of them.
+ */
+#define LIFE_GENERATIONS	32
+void life_thin_out(struct tracker *, uint32_t newest);
+/*
  * Copies that came before their alias was known made a flow of their own
  * under the translated tuple. It goes: the same packets are in the flow of
  * the original tuple.

@@ -125,8 +125,10 @@ make_generation(struct tracker *t, struct place *p, const struct decoded *d,
 		side = guess_side(d, p->side, &sure);
 	number = make_flow(t, p->key, hash_of(t, p), side, sure, when);
 	older = flow_get(t->flows, number)->older;
-	if (older != FLOW_NONE)
+	if (older != FLOW_NONE) {
 		life_replace(t, older);
+		life_thin_out(t, number);
+	}
 	if (p->conn != NAT_NONE)
 		bind_conn(t, number, p->conn);
 	return number;

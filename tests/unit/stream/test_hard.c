@@ -1292,6 +1292,32 @@ test_five_points(void **state)
 	world_fini(&w);
 }
 
+/* The same tuple opened anew by every packet: generations have a limit, and
+ * none of them goes without being counted. */
+static void
+test_syn_flood_on_one_tuple(void **state)
+{
+	const unsigned n = 500;
+	struct pkt p = { .from = FAR, .to = HOST_IP, .sport = 1000,
+	    .dport = 443, .proto = IPPROTO_TCP, .flags = SYN };
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (i = 0; i < n; i++) {
+		p.seq = i * 100000007U;
+		world_see(&w, &p, ETH0, IN);
+	}
+	world_pass(&w, 10 * MONO_MS);
+	assert_int_equal(world_noted(&w, "stream.flow", "flows"), n);
+	assert_int_equal(world_noted(&w, "stream.flow", "flows_evicted"),
+	    n - LIFE_GENERATIONS - 1);
+	world_end(&w);
+	assert_true(world_balances(&w));
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -1328,6 +1354,7 @@ main(void)
 		cmocka_unit_test(test_stamps_out_of_order),
 		cmocka_unit_test(test_clock_steps),
 		cmocka_unit_test(test_syn_flood),
+		cmocka_unit_test(test_syn_flood_on_one_tuple),
 		cmocka_unit_test(test_one_way_talker),
 		cmocka_unit_test(test_reports_within_budget),
 		cmocka_unit_test(test_udp_spray),
