@@ -29,6 +29,7 @@
 #endif
 #define HEAD_BYTES	192	/* of a frame, to the transport header */
 #define VNET_BYTES	10	/* struct virtio_net_hdr */
+#define TAG_BYTES	4	/* of IEEE 802.1Q */
 
 struct ring {
 	int		 fd;
@@ -244,6 +245,21 @@ gso_size(const struct ring *r, const uint8_t *mac)
 	    VIRTIO_NET_HDR_GSO_UDP_L4 ? v.gso_size : 0;
 }
 
+/*
+ * A tag that the sender put into the frame itself, because the device cannot,
+ * stands before the network header, but the frame is still called tagged.
+ */
+static uint16_t
+protocol_of(const struct sockaddr_ll *from, const uint8_t *bytes, size_t link)
+{
+	uint16_t protocol = ntohs(from->sll_protocol);
+
+	if ((protocol != ETH_P_8021Q && protocol != ETH_P_8021AD) ||
+	    link < ETH_HLEN + TAG_BYTES)
+		return protocol;
+	return (uint16_t)(bytes[-2] << 8 | bytes[-1]);
+}
+
 static struct ring_frame
 read_frame(const struct ring *r, uint8_t *at)
 {
@@ -254,7 +270,7 @@ read_frame(const struct ring *r, uint8_t *at)
 	struct ring_frame f = {
 		.when.ns = (int64_t)h->tp_sec * MONO_S + h->tp_nsec,
 		.ifindex = (uint32_t)from->sll_ifindex,
-		.protocol = ntohs(from->sll_protocol),
+		.protocol = protocol_of(from, at + h->tp_mac + link, link),
 		.hatype = from->sll_hatype,
 		.gso_size = gso_size(r, at + h->tp_mac),
 		.seen = from->sll_pkttype,

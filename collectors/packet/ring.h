@@ -33,7 +33,7 @@ struct ring;
 struct ring_frame {
 	struct wall	 when;
 	uint32_t	 ifindex;
-	uint16_t	 protocol;	/* ETH_P_, host order */
+	uint16_t	 protocol;	/* ETH_P_ of bytes, host order */
 	uint16_t	 hatype;	/* ARPHRD_ of the interface */
 	uint16_t	 gso_size;	/* UDP: payload bytes of each datagram
 					   but the last; 0: whole or unknown */

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -274,6 +275,46 @@ test_segments(void **state)
 	ring_free(r);
 }
 
+/* Frames with tags in them, as a device sends them that cannot tag. */
+static void
+test_tags(void **state)
+{
+	static const uint8_t macs[] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+	    .sll_protocol = htons(0x8100),
+	    .sll_ifindex = (int)if_nametoindex("here") };
+	struct seen s = { .longest = 0 };
+	uint8_t frame[64] = { 0 }, *ip;
+	struct ring *r;
+	uint32_t number;
+	unsigned tags;
+	int fd;
+
+	(void)state;
+	if (!ready)
+		skip();
+	r = start("", 4 << 20);
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	for (tags = 1; tags <= 2; tags++) {
+		memcpy(frame, macs, sizeof(macs));
+		memcpy(frame + 12, "\x81\0\0\5\x81\0\0\6", 8);
+		ip = frame + 12 + 4 * tags;
+		memcpy(ip, "\x08\0\x45\0\0\x20", 6);
+		ip += 2;
+		memcpy(ip + 8, "\x40\x11\0\0\xc6\x33\x64\1\xc6\x33\x64\2",
+		    12);
+		memcpy(ip + 20, "\0\x09\x0f\xa0\0\x0c\0\0", 8);
+		number = tags - 1;
+		memcpy(ip + 28, &number, sizeof(number));
+		assert_int_equal(sendto(fd, frame, 46 + 4 * tags, 0,
+		    (struct sockaddr *)&to, sizeof(to)), 46 + 4 * tags);
+	}
+	read_all(r, &s);
+	assert_int_equal(s.n[0], 2);
+	close(fd);
+	ring_free(r);
+}
+
 /* What finds no room is counted. */
 static void
 test_too_small(void **state)
@@ -324,6 +365,7 @@ main(void)
 		cmocka_unit_test(test_all_of_it),
 		cmocka_unit_test(test_filter_is_changed),
 		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_too_small),
 	};
 
