@@ -81,7 +81,6 @@ read_header(struct capfile *f)
 	uint16_t major, minor;
 	uint32_t magic;
 
-	/* What a pipe has given, libpcap could not read again. */
 	if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
 	    fill(f, FILE_HEADER) != 0)
 		return -ENOTSUP;
@@ -104,9 +103,17 @@ read_header(struct capfile *f)
 struct capfile *
 capfile_open(const char *path)
 {
-	struct capfile *f = malloc(sizeof(*f));
+	struct capfile *f;
+	struct stat st;
 	int rc;
 
+	/* A pipe cannot be read again by libpcap, and who writes to it would
+	 * be left alone if it were opened and closed here. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	f = malloc(sizeof(*f));
 	if (f == NULL)
 		return NULL;
 	f->why = "";

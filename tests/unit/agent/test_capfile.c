@@ -13,6 +13,7 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/capfile.h"
@@ -177,6 +178,19 @@ test_not_for_it(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* A named pipe is not even opened: that would wait for a writer. */
+static void
+test_pipe(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	(void)alarm(10);
+	assert_null(capfile_open(path));
+	assert_int_equal(errno, ENOTSUP);
+	(void)alarm(0);
+}
+
 int
 main(void)
 {
@@ -184,6 +198,7 @@ main(void)
 		cmocka_unit_test(test_same_as_libpcap),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_not_for_it),
+		cmocka_unit_test(test_pipe),
 	};
 
 	return cmocka_run_group_tests_name("capfile", tests, set_up,
