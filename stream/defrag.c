@@ -15,7 +15,9 @@ struct train_key {
 	uint8_t		source[16], destination[16];
 	uint32_t	id;
 	uint32_t	ifindex;
-	uint8_t		family, proto, out, zero;
+	uint8_t		family, proto;
+	uint16_t	scope;
+	uint32_t	out;		/* no padding */
 };
 
 struct span { uint32_t from, to; };
@@ -30,6 +32,7 @@ struct train {
 	uint32_t	ifindex;
 	uint32_t	touched_ms;
 	uint8_t		seen;
+	uint16_t	scope;
 	struct wall	when;
 	uint32_t	head_len;
 	uint8_t		head[HEAD_MAX];
@@ -64,7 +67,8 @@ finish(struct defrag *d, const struct train *t, bool partial,
 
 	*done = (struct defrag_done){ .packet = t->packet,
 	    .fragments = t->fragments, .ifindex = t->ifindex,
-	    .seen = t->seen, .partial = partial, .when = t->when };
+	    .seen = t->seen, .scope = t->scope, .partial = partial,
+	    .when = t->when };
 	memcpy(d->head, t->head, t->head_len);
 	if (p->family == 6 && p->l3_header >= 8)
 		p->l3_header -= 8;	/* without the fragment header */
@@ -187,11 +191,11 @@ take(struct train *t, const struct decoded *f)
 
 enum defrag_verdict
 defrag_add(struct defrag *d, const struct decoded *f, uint32_t ifindex,
-    uint8_t seen, struct wall when, uint32_t now_ms, struct defrag_done *done,
-    uint32_t *lost)
+    uint8_t seen, uint16_t scope, struct wall when, uint32_t now_ms,
+    struct defrag_done *done, uint32_t *lost)
 {
 	struct train_key key = { .id = f->fragment_id, .ifindex = ifindex,
-	    .family = f->family, .proto = f->proto,
+	    .family = f->family, .proto = f->proto, .scope = scope,
 	    .out = seen == SEEN_OUTGOING };
 	struct train *t;
 	bool made, readable;
@@ -209,6 +213,7 @@ defrag_add(struct defrag *d, const struct decoded *f, uint32_t ifindex,
 		t->packet = *f;
 		t->ifindex = ifindex;
 		t->seen = seen;
+		t->scope = scope;
 	}
 	t->when = when;
 	t->touched_ms = now_ms;

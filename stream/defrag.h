@@ -1,6 +1,6 @@
 /*
- * defrag: puts IP fragments together, separately for each observation point,
- * as far as counting needs it: the transport header, the first bytes and the
+ * defrag: puts IP fragments together, separately for each observation point
+ * and address space, as far as counting needs it: the transport header, the first bytes and the
  * lengths. One point may show fragments where the next shows the whole packet
  * (br_netfilter reassembles), so a packet is counted when it is complete.
  *
@@ -28,6 +28,7 @@ struct defrag_done {
 	uint32_t	fragments;	/* copies that it came in */
 	uint32_t	ifindex;
 	uint8_t		seen;		/* enum stream_seen of the first */
+	uint16_t	scope;		/* of its addresses, see key.h */
 	bool		partial;	/* timed out or evicted: lengths are
 					   those of the parts that came */
 	struct wall	when;		/* stamp of the latest fragment */
@@ -52,8 +53,8 @@ void defrag_free(struct defrag *);
 
 /* fragment->fragment must be set. *lost: fragments that go with DEFRAG_BAD. */
 enum defrag_verdict defrag_add(struct defrag *, const struct decoded *fragment,
-    uint32_t ifindex, uint8_t seen, struct wall, uint32_t now_ms,
-    struct defrag_done *done, uint32_t *lost);
+    uint32_t ifindex, uint8_t seen, uint16_t scope, struct wall,
+    uint32_t now_ms, struct defrag_done *done, uint32_t *lost);
 /* Times out. */
 void defrag_tick(struct defrag *, uint32_t now_ms);
 /* Fragments that are waiting now. */

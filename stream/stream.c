@@ -412,7 +412,7 @@ take_partial(void *ctx, const struct defrag_done *done, bool readable)
 {
 	struct copy c = { .when = done->when, .ifindex = done->ifindex,
 	    .seen = done->seen, .copies = done->fragments, .joined = true,
-	    .scope = stream_inside_of(done->ifindex) };
+	    .scope = done->scope };
 	struct stream *s = ctx;
 	struct decoded d = done->packet;
 
@@ -433,7 +433,7 @@ take_fragment(struct stream *s, const struct decoded *fragment,
 	uint32_t lost;
 
 	switch (defrag_add(s->defrag, fragment, copy->ifindex, copy->seen,
-	    copy->when, s->t.now_ms, &done, &lost)) {
+	    copy->scope, copy->when, s->t.now_ms, &done, &lost)) {
 	case DEFRAG_WAITING:
 		break;
 	case DEFRAG_DONE:

@@ -236,6 +236,43 @@ test_fragment_in_part(void **state)
 	world_fini(&w);
 }
 
+/* Fragments of two networks with the same addresses and the same ID, which
+ * come by turns; the last part of the second network's is missing. */
+static void
+test_fragments_of_two_networks(void **state)
+{
+	struct pkt p = { .from = NEAR_IN, .to = FAR_IN, .sport = 4000,
+	    .dport = 53, .proto = IPPROTO_UDP, .payload = 292, .id = 9 };
+	unsigned part, whole = 0, half = 0;
+	uint8_t bytes[SNAP_MAX], vni;
+	struct world w;
+	size_t len, i;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (part = 0; part < 2; part++)
+		for (vni = 42; vni + part < 44; vni++) {
+			p.offset = part * 160;
+			p.size = part == 0 ? 160 : 140;
+			len = wrap(bytes, &p, HOST_IP, OTHER, 50000, vni,
+			    SNAP_MAX);
+			see(&w, bytes, len, OUT);
+		}
+	world_end(&w);
+	for (i = 0; i < world_finals(&w); i++) {
+		const struct event *ev = world_final(&w, i);
+
+		if (event_num(ev, FIELD_DESTINATION_PORT) != 53)
+			continue;
+		whole += event_num(ev, FIELD_TALLYMAN_FLOW_PAYLOAD_SENT) == 292;
+		half += event_num(ev, FIELD_TALLYMAN_FLOW_PAYLOAD_SENT) == 152;
+	}
+	assert_int_equal(whole, 1);
+	assert_int_equal(half, 1);
+	assert_true(world_balances(&w));
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -245,6 +282,7 @@ main(void)
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_other_traffic),
 		cmocka_unit_test(test_fragment_in_part),
+		cmocka_unit_test(test_fragments_of_two_networks),
 	};
 
 	return cmocka_run_group_tests_name("stream tunnel", tests, NULL, NULL);
