@@ -1,8 +1,9 @@
 /*
  * defrag: puts IP fragments together, separately for each observation point
- * and address space, as far as counting needs it: the transport header, the first bytes and the
- * lengths. One point may show fragments where the next shows the whole packet
- * (br_netfilter reassembles), so a packet is counted when it is complete.
+ * and address space, as far as counting needs it: the transport header, the
+ * first bytes and the lengths. One point may show fragments where the next
+ * shows the whole packet (br_netfilter reassembles), so a packet is counted
+ * when it is complete.
  *
  * Not for: payload. Source: RFC 791, 8200 section 4.5.
  * Threads: loop thread. Bounded: DEFRAG_TRAINS packets at a time.
