@@ -29,6 +29,9 @@
 #define WAITING		256
 #define SCAN_NS		(30 * MONO_MS)	/* between two looks at least, */
 #define SCAN_SHARE	5		/* and five times what one takes */
+/* What searches in a namespace may owe of such pauses. Less than VISIT_NS, or
+ * it would be forgotten. */
+#define OWED_NS		(500 * MONO_MS)
 #define CGROUP_BYTES	4096
 #define PATH_BYTES	256
 
@@ -46,13 +49,14 @@ static const char *const roots[] = {
 };
 #define ROOTS	(sizeof(roots) / sizeof(roots[0]))
 
-struct visited { uint64_t inode; int fd; int64_t used_ns; };
+struct visited { uint64_t inode; int fd; int64_t used_ns, free_ns; };
 struct waiting { uint64_t inode; struct enrich_socket_answer answer; };
 
 struct inside {
 	int		route;		/* rtnetlink, for namespace ids */
 	int		here;		/* sock_diag of our own namespace */
 	struct visited	visited[VISITED];	/* inode 0: free */
+	int64_t		own_free_ns;	/* of containers in our namespace */
 	/* Questions that wait for the next look through all processes. */
 	struct waiting	waiting[WAITING];
 	size_t		n_waiting;
@@ -298,7 +302,7 @@ visit(struct inside *in, int ns, uint64_t inode)
 	if (fd < 0)
 		return fd;
 	leave(v);
-	*v = (struct visited){ inode, fd, now };
+	*v = (struct visited){ inode, fd, now, 0 };
 	return fd;
 }
 
@@ -468,6 +472,33 @@ inside_wait_ms(const struct inside *in)
 	return left <= 0 ? 0 : (int)(left / MONO_MS) + 1;
 }
 
+static int64_t *
+free_at(struct inside *in, uint64_t inode)
+{
+	size_t i;
+
+	for (i = 0; i < VISITED; i++)
+		if (in->visited[i].inode == inode)
+			return &in->visited[i].free_ns;
+	return &in->own_free_ns;
+}
+
+/* How long it takes is the container's to say, who may have many descriptors
+ * and many flows: others must not wait for that. */
+static int
+search_in_turn(struct inside *in, const char *id, uint64_t inode,
+    struct waiting *w)
+{
+	int64_t *at = free_at(in, inode), now = now_ns(), began;
+
+	if (*at > now + OWED_NS)
+		return -EBUSY;
+	began = worked_ns();
+	search_container(in, id, w);
+	*at = (*at > now ? *at : now) + (worked_ns() - began) * SCAN_SHARE;
+	return 0;
+}
+
 int
 inside_socket(struct inside *in, const char id[static WIRE_ID],
     const struct enrich_socket *q, struct enrich_socket_answer *out)
@@ -495,7 +526,8 @@ inside_socket(struct inside *in, const char id[static WIRE_ID],
 		in->waiting[in->n_waiting++] = w;
 		return -EINPROGRESS;
 	}
-	search_container(in, id, &w);
-	*out = w.answer;
-	return 0;
+	rc = search_in_turn(in, id, st.st_ino, &w);
+	if (rc == 0)
+		*out = w.answer;
+	return rc;
 }

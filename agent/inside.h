@@ -32,7 +32,8 @@ int inside_netns(struct inside *, const char id[static WIRE_ID], uint32_t pid,
  * knows no such socket (any more), -ESRCH as above, -errno. For our own
  * namespace all processes have to be looked through, which is done for
  * several questions at once: -EINPROGRESS, the answer comes by inside_tick;
- * -EBUSY when too many wait.
+ * -EBUSY when too many wait, or when the searches in this namespace have taken
+ * more than their share of time lately.
  */
 int inside_socket(struct inside *, const char id[static WIRE_ID],
     const struct enrich_socket *, struct enrich_socket_answer *out);

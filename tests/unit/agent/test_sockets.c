@@ -3,12 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -266,6 +271,75 @@ test_host(void **state)
 	inside_free(in);
 }
 
+#define CONTAINER \
+	"5ca1ab1e0000000000000000000000000000000000000000000000005ca1ab1e"
+#define MANY	16000
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* This process is in a container, as far as it can see itself. False where it
+ * may not. */
+static bool
+play_container(void)
+{
+	char path[64], text[128];
+
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	    mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL) == -1)
+		return false;
+	assert_int_equal(mkdir("/sys/fs/cgroup/docker", 0700), 0);
+	assert_int_equal(mkdir("/sys/fs/cgroup/docker/" CONTAINER, 0700), 0);
+	snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	write_file("/sys/fs/cgroup/docker/" CONTAINER "/cgroup.procs", text);
+	write_file("/sys/fs/cgroup/it", "0::/docker/" CONTAINER "\n");
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)getpid());
+	return mount("/sys/fs/cgroup/it", path, NULL, MS_BIND, NULL) == 0;
+}
+
+/* One container with very many descriptors does not take all the time. */
+static void
+test_share(void **state)
+{
+	const struct rlimit room = { MANY + 100, MANY + 100 };
+	struct inside *in = inside_new();
+	struct enrich_socket_answer a = { 0 };
+	int fd = make(AF_INET, SOCK_DGRAM), rc = 0, i;
+	struct enrich_socket q;
+
+	(void)state;
+	if (setrlimit(RLIMIT_NOFILE, &room) == -1 || !play_container()) {
+		inside_free(in);
+		close(fd);
+		skip();
+	}
+	bind_loopback(fd, AF_INET);
+	q = question(fd, IPPROTO_UDP);
+	q.remote_port = htons(9);
+	for (i = 0; i < MANY; i++)
+		assert_int_not_equal(dup(fd), -1);
+	for (i = 0; i < 300 && rc == 0; i++)
+		rc = inside_socket(in, CONTAINER, &q, &a);
+	assert_int_equal(rc, -EBUSY);
+	assert_true(i > 1);
+	assert_int_equal(a.n_pids, 1);
+	assert_int_equal(a.pids[0], getpid());
+	for (i = 0; i < 100 && rc == -EBUSY; i++) {
+		usleep(50000);
+		rc = inside_socket(in, CONTAINER, &q, &a);
+	}
+	assert_int_equal(rc, 0);
+	inside_free(in);
+}
+
 int
 main(void)
 {
@@ -274,6 +348,7 @@ main(void)
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
