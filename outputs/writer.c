@@ -13,7 +13,7 @@
 #define PRUNE_S		5
 #define CLOSE_S		10	/* most time that writing the rest may take */
 #define BEHIND_SHARE	60	/* percent, below those of share_of */
-#define BEHIND_NS	(500 * MONO_MS)	/* without a commit: it hangs */
+#define BEHIND_NS	(5 * MONO_S)	/* without a commit: it hangs */
 #define LINGER_S	2	/* most time that senders get at the end */
 
 /* In the order of enum event_dataset; the ledger keeps the pointers. */

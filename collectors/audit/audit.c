@@ -270,7 +270,7 @@ audit_may_wait(const void *self)
 	uint32_t memory[SK_MEMINFO_VARS];
 
 	return look_at_socket(self, memory) &&
-	    memory[SK_MEMINFO_RMEM_ALLOC] < memory[SK_MEMINFO_RCVBUF] / 4;
+	    memory[SK_MEMINFO_RMEM_ALLOC] < memory[SK_MEMINFO_RCVBUF] / 2;
 }
 
 /* Before what was heard after a loss is judged, the loss is known: the

@@ -41,7 +41,7 @@ void audit_line_feed(void *self, const char *line, size_t len);
 void audit_switch(void *self, int fd);
 
 /*
- * Whether what waits in the socket may be left there for a moment: a quarter
+ * Whether what waits in the socket may be left there for a moment: half
  * of its room is in use at most. The kernel drops records without a word once
  * it is full for half a second (kauditd_hold_skb, booted without audit=1).
  */

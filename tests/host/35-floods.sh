@@ -85,7 +85,22 @@ ok "the floods came about" grep -qx "flood $ports" "$tmp/syn" "$tmp/spray"
 collect_only='"port":710[0-2][,}]'
 settle 40
 judge tcp $((rounds * 20)) "TCP beside them" payload conntrack left=yes
-judge udp $((rounds * 5)) "UDP with answers" payload datagrams left=yes
+judge udp $((rounds * 5)) "UDP with answers" left=yes
+# Until it is answered a flow looks like one of the flood, and a slow answer may
+# find it evicted with its first datagram: in one flow of fifty at most.
+nearly() {
+	paste -d ' ' <(wanted udp "$1") <(have udp "$1") | awk -v slack="$2" '
+	{
+		for (i = 1; i <= 5; i++)
+			bad += $i != $(i + 7)
+		gone = $6 - $13
+		bad += $7 != $14 || gone < 0 || gone > slack
+		less += gone > 0
+	}
+	END { exit NF != 14 || bad > 0 || less * 50 > NR }'
+}
+ok "UDP with answers: payload" nearly payload 110
+ok "UDP with answers: datagrams" nearly datagrams 1
 judge blast $rounds "UDP without answers" payload datagrams left=yes
 nothing_else 7100 7102
 no_loss

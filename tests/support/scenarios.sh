@@ -22,7 +22,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp, TH_* come from host.sh
 
-probes=${TALLYMAN_EXECS:-1000}
+probes=${TALLYMAN_EXECS:-500}
 scenario_names=()
 
 pid_max() {
