@@ -4,8 +4,12 @@
  * Broker only: it reads /proc and cgroups of others.
  *
  * A process counts as the container's when its cgroup names the container at
- * the moment of the look. Nothing read here was shaped by a container: pids,
- * inode numbers and netlink answers of the kernel.
+ * the moment of the look. A container that may write cgroups itself can name
+ * one after another container and pass for that one; all else that is read is
+ * the kernel's: pids, inode numbers, netlink answers.
+ *
+ * Threads: the broker's. Bounded: VISITED namespaces kept open, SEARCH_FDS
+ * descriptors looked at in one search.
  *
  * Source: cgroups(7), proc(5), network_namespaces(7), linux/net_namespace.h,
  * sock_diag(7).

@@ -4,8 +4,9 @@
  * limits. Runs in the broker (privileged); the descriptor is passed to the
  * engine, which reads it (audit.h).
  *
- * Unicast: this process becomes the audit daemon (the kernel blocks processes
- * rather than lose a record); only possible when nobody else is. Multicast:
+ * Unicast: this process becomes the audit daemon; the kernel then blocks
+ * processes rather than lose a record, as long as the receiver takes something
+ * every 600 ms. Only possible when nobody else is. Multicast:
  * beside whoever is. A running daemon is never replaced. The kernel keeps the
  * port of the socket, so another process may read it; the registration ends
  * when this process says so, or when the last copy of the descriptor is gone.

@@ -6,7 +6,7 @@
  *
  * Each frame becomes what packet.h takes in, LINKTYPE_LINUX_SLL2 with the
  * interface index STREAM_INSIDE + scope, so that a recording holds it too.
- * Not for: who lives there (agent/inside.h).
+ * Not for: who lives there (agent/within.h).
  *
  * Source: packet(7), Documentation/networking/packet_mmap.rst.
  * Threads: loopback_open any; the rest the loop thread.

@@ -32,7 +32,7 @@ struct packet_conf {
 	int			 promiscuous;	/* enum packet_promisc */
 	int64_t			 snaplen;	/* bytes from the cooked header */
 	int64_t			 ring_bytes;
-	bool			 container_loopback;	/* agent/inside.h */
+	bool			 container_loopback;	/* agent/within.h */
 	struct conf_list	 exclude;	/* pcap filter expressions */
 };
 extern const struct conf_key packet_conf_keys[];

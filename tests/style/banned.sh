@@ -1,6 +1,6 @@
 #!/bin/sh
 # Functions that have a better replacement in lib or in libc. Tests may use
-# what they like.
+# what they like of them, but none that writes without a bound.
 . "$top_srcdir/tests/support/tap.sh"
 
 cd "$top_srcdir" || exit 99
@@ -48,4 +48,8 @@ bad.c:8: atoi"
 is "no banned function is called" \
 	"$(uses $(find lib agent stream enrich rules outputs collectors \
 	    -name '*.[ch]' | sort))" ""
+banned='strcpy|strcat|stpcpy|sprintf|vsprintf|gets'
+# shellcheck disable=SC2046
+is "no test writes without a bound" \
+	"$(uses $(find tests -name '*.[ch]' | sort))" ""
 done_testing
