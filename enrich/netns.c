@@ -58,8 +58,19 @@ struct netns_table {
 	struct map		*wants;		/* container to want */
 	struct map		*homes;		/* container to home */
 	int64_t			 eager_ns;	/* mono: until then somebody begins */
-	ledger_count		*asked, *found;
+	ledger_count		*asked, *found, *evicted;
 };
+
+static void
+forget(void *ctx, const void *key, void *value, bool evicted)
+{
+	struct netns_table *t = ctx;
+
+	(void)key;
+	(void)value;
+	if (evicted)
+		ledger_add(t->evicted, 1);
+}
 
 struct netns_table *
 netns_table_new(const struct enrich_ask *ask, const struct mono_clock *clock,
@@ -73,11 +84,11 @@ netns_table_new(const struct enrich_ask *ask, const struct mono_clock *clock,
 	t->ask = ask;
 	t->clock = clock;
 	t->spaces = map_new(sizeof(uint64_t), sizeof(struct space),
-	    NETNS_LIMIT, NULL, NULL);
+	    NETNS_LIMIT, forget, t);
 	t->links = map_new(sizeof(uint32_t), sizeof(struct link), NETNS_LINKS,
-	    NULL, NULL);
-	t->wants = map_new(32, sizeof(struct want), WANTS, NULL, NULL);
-	t->homes = map_new(32, sizeof(struct home), NETNS_LIMIT, NULL, NULL);
+	    forget, t);
+	t->wants = map_new(32, sizeof(struct want), WANTS, forget, t);
+	t->homes = map_new(32, sizeof(struct home), NETNS_LIMIT, forget, t);
 	if (t->spaces == NULL || t->links == NULL || t->wants == NULL ||
 	    t->homes == NULL) {
 		netns_table_free(t);
@@ -87,6 +98,7 @@ netns_table_new(const struct enrich_ask *ask, const struct mono_clock *clock,
 	stage = ledger_stage(ledger, "enrich.flow");
 	t->asked = ledger_noted(stage, "namespaces_asked");
 	t->found = ledger_noted(stage, "namespaces_found");
+	t->evicted = ledger_noted(stage, "namespaces_evicted");
 	return t;
 }
 

@@ -18,8 +18,19 @@ struct socket_table {
 	struct process_table	*processes;
 	struct map		*map;	/* question to socket_owners */
 	int64_t			 credit_ns;	/* mono: used up until then */
-	ledger_count		*asked, *found, *withheld;
+	ledger_count		*asked, *found, *withheld, *evicted;
 };
+
+static void
+forget(void *ctx, const void *key, void *value, bool evicted)
+{
+	struct socket_table *t = ctx;
+
+	(void)key;
+	(void)value;
+	if (evicted)
+		ledger_add(t->evicted, 1);
+}
 
 struct socket_table *
 socket_table_new(const struct enrich_ask *ask, const struct mono_clock *clock,
@@ -34,7 +45,7 @@ socket_table_new(const struct enrich_ask *ask, const struct mono_clock *clock,
 	t->clock = clock;
 	t->processes = processes;
 	t->map = map_new(sizeof(struct socket_question),
-	    sizeof(struct socket_owners), SOCKET_LIMIT, NULL, NULL);
+	    sizeof(struct socket_owners), SOCKET_LIMIT, forget, t);
 	if (t->map == NULL) {
 		free(t);
 		errno = ENOMEM;
@@ -44,6 +55,7 @@ socket_table_new(const struct enrich_ask *ask, const struct mono_clock *clock,
 	t->asked = ledger_noted(stage, "sockets_asked");
 	t->found = ledger_noted(stage, "sockets_found");
 	t->withheld = ledger_noted(stage, "sockets_not_asked");
+	t->evicted = ledger_noted(stage, "sockets_forgotten");
 	return t;
 }
 
