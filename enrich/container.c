@@ -488,6 +488,14 @@ container_learn(struct container_table *t, struct facts *f, struct wall when)
 	tell(t, e, when);
 }
 
+/* Docker's stream repeats what was before its inspect told us that the
+ * container is gone. */
+static bool
+is_history(const struct entry *e, struct wall when)
+{
+	return e->c.removed && when.ns <= e->c.changed_ns;
+}
+
 void
 container_started(struct container_table *t, const char *id, struct wall when)
 {
@@ -495,7 +503,13 @@ container_started(struct container_table *t, const char *id, struct wall when)
 
 	if (e == NULL)
 		return;
+	if (is_history(e, when)) {
+		e->facts->started = when;
+		tell(t, e, when);
+		return;
+	}
 	e->c.running = true;
+	e->c.removed = false;
 	e->c.died_ns = 0;
 	e->facts->state = "running";
 	e->facts->started = when;
@@ -522,7 +536,7 @@ container_died(struct container_table *t, const char *id, struct wall when,
 		return;
 	e->c.running = false;
 	e->c.died_ns = when.ns;
-	e->facts->state = "exited";
+	e->facts->state = is_history(e, when) ? "removed" : "exited";
 	e->facts->finished = when;
 	e->facts->exit_code = exit_code;
 	e->facts->init_pid = 0;
@@ -584,7 +598,7 @@ container_state(struct container_table *t, const char *id, const char *state,
 {
 	struct entry *e = find(t, id, 64);
 
-	if (e == NULL)
+	if (e == NULL || is_history(e, when))
 		return;
 	e->facts->state = strcmp(state, "paused") == 0 ? "paused" : "running";
 	tell(t, e, when);

@@ -388,6 +388,38 @@ late_inspect_does_not_raise_the_dead(void **state)
 	bench_free(b);
 }
 
+/* The stream was cut for all of its life: inspect knows that it is gone before
+ * the stream has told of it. */
+static void
+history_does_not_raise_the_dead(void **state)
+{
+	struct bench *b = bench_new(true);
+	struct docker *d = enrich_docker(b->enrich);
+	const struct container *c;
+
+	(void)state;
+	enrich_start(b->enrich);
+	docker_on_list(d, "[]", 2);
+	bench_at(b, 10 * MONO_S);
+	event(b, "container", "create", BENCH_ID_A, "\"name\":\"a\"",
+	    1 * MONO_S);
+	docker_on_inspect(d, BENCH_ID_A, 404, NULL, 0);
+	event(b, "container", "start", BENCH_ID_A, "", 2 * MONO_S);
+	event(b, "container", "pause", BENCH_ID_A, "", 3 * MONO_S);
+	event(b, "container", "unpause", BENCH_ID_A, "", 4 * MONO_S);
+	event(b, "container", "die", BENCH_ID_A, "\"exitCode\":\"3\"",
+	    5 * MONO_S);
+	event(b, "container", "destroy", BENCH_ID_A, "", 6 * MONO_S);
+	c = find(b, "a");
+	assert_true(c->removed);
+	assert_false(c->running);
+	assert_string_equal(c->facts->state, "removed");
+	assert_int_equal(c->facts->exit_code, 3);
+	assert_int_equal(c->died_ns, BENCH_START + 5 * MONO_S);
+	assert_int_equal(c->facts->started.ns, BENCH_START + 2 * MONO_S);
+	bench_free(b);
+}
+
 static void
 answer(struct bench *b, const char *id, const char *name, const char *ip)
 {
@@ -542,6 +574,7 @@ main(void)
 		cmocka_unit_test(asks_for_the_list_when_it_may_differ),
 		cmocka_unit_test(unanswered_inspects_are_asked_again),
 		cmocka_unit_test(late_inspect_does_not_raise_the_dead),
+		cmocka_unit_test(history_does_not_raise_the_dead),
 		cmocka_unit_test(addresses_move),
 		cmocka_unit_test(address_counts_from_the_network_on),
 		cmocka_unit_test(counts_what_it_cannot_read),
