@@ -1,9 +1,8 @@
 /*
  * Flows stand in one array, allocated at once and touched as far as it is
- * used. Beside it run due[] and kind[], so that a tick and the search for a
- * victim read a few bytes for each flow. The slot that was freed last is used
- * first; the eviction hand goes round, and of a few cheap flows before it the
- * one goes that was idle longest.
+ * used. Beside it run due[], kind[] and ages[], so that a tick and the search
+ * for a victim read a few bytes for each flow. The slot that was freed last is
+ * used first, so a slot tells nothing about age: lists do.
  */
 #include "stream/flow.h"
 
@@ -13,18 +12,31 @@
 
 #include "stream/slots.h"
 
-#define STEPS_MAX	4096	/* in search of a cheap victim */
 #define STEPS_OLDEST	64	/* in search of an idle one */
-#define CANDIDATES	8	/* cheap ones, of which the most idle goes */
+#define GROUPS		256
 
 enum kind { KIND_FREE, KIND_CHEAP, KIND_PRECIOUS };
+
+/* Neighbours of a cheap flow in the list of its group. */
+struct age {
+	uint32_t	older, newer;	/* FLOW_NONE at the ends */
+};
+
+struct group {
+	uint32_t	oldest, newest;	/* FLOW_NONE: there is none */
+	uint32_t	count;
+};
 
 struct flow_table {
 	struct flow		*flows;
 	uint32_t		*due;		/* ms, 0 not due */
 	uint8_t			*kind;
+	uint8_t			*group;
+	struct age		*ages;
 	uint32_t		*free;		/* stack of freed slots */
 	uint32_t		 n_free, top, limit, hand, n_cheap;
+	uint32_t		 largest;	/* group: the last that was */
+	struct group		 groups[GROUPS];	/* of cheap flows */
 	uint32_t		 serial;
 	struct slots		 slots;
 	struct cover_pool	*pool;
@@ -47,9 +59,12 @@ flow_table_new(size_t limit, struct cover_pool *pool, flow_evict_fn evict,
 	t->flows = calloc(limit, sizeof(*t->flows));
 	t->due = calloc(limit, sizeof(*t->due));
 	t->kind = calloc(limit, sizeof(*t->kind));
+	t->group = calloc(limit, sizeof(*t->group));
+	t->ages = calloc(limit, sizeof(*t->ages));
 	t->free = calloc(limit, sizeof(*t->free));
 	if (t->flows == NULL || t->due == NULL || t->kind == NULL ||
-	    t->free == NULL || slots_init(&t->slots, limit) != 0) {
+	    t->group == NULL || t->ages == NULL || t->free == NULL ||
+	    slots_init(&t->slots, limit) != 0) {
 		flow_table_free(t);
 		errno = ENOMEM;
 		return NULL;
@@ -87,6 +102,8 @@ flow_table_free(struct flow_table *t)
 	free(t->flows);
 	free(t->due);
 	free(t->kind);
+	free(t->group);
+	free(t->ages);
 	free(t->free);
 	free(t);
 }
@@ -132,33 +149,63 @@ find_idle(struct flow_table *t)
 	return best;
 }
 
+/* The group of the most; who has more than half needs no search. */
+static const struct group *
+find_largest(struct flow_table *t)
+{
+	uint32_t i;
+
+	if (t->groups[t->largest].count <= t->n_cheap / 2)
+		for (i = 0; i < GROUPS; i++)
+			if (t->groups[i].count > t->groups[t->largest].count)
+				t->largest = i;
+	return &t->groups[t->largest];
+}
+
 static uint32_t
 find_victim(struct flow_table *t)
 {
-	uint32_t at = t->hand, best = t->limit, found = 0, n;
+	return t->n_cheap == 0 ? find_idle(t) : find_largest(t)->oldest - 1;
+}
 
-	for (n = 0; found < t->n_cheap && found < CANDIDATES && n < STEPS_MAX;
-	    n++) {
-		if (t->kind[at] == KIND_CHEAP) {
-			if (best == t->limit ||
-			    (int32_t)(t->flows[at].active_ms -
-			    t->flows[best].active_ms) < 0)
-				best = at;
-			/* The next search begins with the second. */
-			if (found++ <= 1)
-				t->hand = at;
-		}
-		at = next_slot(t, at);
-	}
-	if (best != t->limit)
-		return best;
-	t->hand = at;
-	return find_idle(t);
+/* As the newest of its group. */
+static void
+add_cheap(struct flow_table *t, uint32_t flow)
+{
+	struct group *g = &t->groups[t->group[flow - 1]];
+
+	t->kind[flow - 1] = KIND_CHEAP;
+	t->ages[flow - 1] = (struct age){ g->newest, FLOW_NONE };
+	if (g->newest == FLOW_NONE)
+		g->oldest = flow;
+	else
+		t->ages[g->newest - 1].newer = flow;
+	g->newest = flow;
+	g->count++;
+	t->n_cheap++;
+}
+
+static void
+take_cheap(struct flow_table *t, uint32_t flow)
+{
+	struct group *g = &t->groups[t->group[flow - 1]];
+	const struct age *a = &t->ages[flow - 1];
+
+	if (a->older == FLOW_NONE)
+		g->oldest = a->newer;
+	else
+		t->ages[a->older - 1].newer = a->newer;
+	if (a->newer == FLOW_NONE)
+		g->newest = a->older;
+	else
+		t->ages[a->newer - 1].older = a->older;
+	g->count--;
+	t->n_cheap--;
 }
 
 uint32_t
 flow_make(struct flow_table *t, const struct key *key, uint64_t hash,
-    uint32_t now_ms)
+    uint32_t from, uint32_t now_ms)
 {
 	uint32_t older, at;
 	struct flow *f;
@@ -173,8 +220,8 @@ flow_make(struct flow_table *t, const struct key *key, uint64_t hash,
 	f->older = older;
 	f->serial = ++t->serial;
 	f->active_ms = now_ms;
-	t->kind[at] = KIND_CHEAP;
-	t->n_cheap++;
+	t->group[at] = (uint8_t)(from % GROUPS);
+	add_cheap(t, at + 1);
 	t->due[at] = 0;
 	if (older == FLOW_NONE)
 		slots_add(&t->slots, hash, at);
@@ -211,7 +258,8 @@ flow_drop(struct flow_table *t, uint32_t flow, uint64_t hash)
 
 	unlink_flow(t, flow, hash);
 	free_extra(t, &t->flows[at]);
-	t->n_cheap -= t->kind[at] == KIND_CHEAP;
+	if (t->kind[at] == KIND_CHEAP)
+		take_cheap(t, flow);
 	t->flows[at].key.family = 0;	/* matches nothing any more */
 	t->kind[at] = KIND_FREE;
 	t->due[at] = 0;
@@ -338,15 +386,14 @@ flow_next(const struct flow_table *t, uint32_t flow)
 void
 flow_set_precious(struct flow_table *t, uint32_t flow, bool precious)
 {
-	uint8_t *kind = &t->kind[flow - 1];
-
-	if ((*kind == KIND_PRECIOUS) == precious)
+	if (flow_is_precious(t, flow) == precious)
 		return;
-	*kind = precious ? KIND_PRECIOUS : KIND_CHEAP;
-	if (precious)
-		t->n_cheap--;
-	else
-		t->n_cheap++;
+	if (!precious) {
+		add_cheap(t, flow);
+		return;
+	}
+	take_cheap(t, flow);
+	t->kind[flow - 1] = KIND_PRECIOUS;
 }
 
 bool

@@ -110,10 +110,10 @@ uint32_t flow_find(const struct flow_table *, const struct key *,
     uint64_t hash);
 /*
  * A new flow, as a new generation when there is one already. Evicts when the
- * table is full.
+ * table is full. from: the interface that its first packet was seen on.
  */
 uint32_t flow_make(struct flow_table *, const struct key *, uint64_t hash,
-    uint32_t now_ms);
+    uint32_t from, uint32_t now_ms);
 /* Frees it. hash: of its key. */
 void flow_drop(struct flow_table *, uint32_t flow, uint64_t hash);
 
@@ -137,7 +137,9 @@ uint32_t flow_next_due(const struct flow_table *, uint32_t flow,
 uint32_t flow_next(const struct flow_table *, uint32_t flow);
 /*
  * Those that are not precious go first when room is needed: flows of a few
- * packets without an answer, and ended ones.
+ * packets without an answer, and ended ones. Of these the oldest goes from
+ * where most of them came from, so that a flood takes room from itself and
+ * not from others. An interface cannot be forged, as a source address can.
  */
 void flow_set_precious(struct flow_table *, uint32_t flow, bool precious);
 bool flow_is_precious(const struct flow_table *, uint32_t flow);

@@ -41,11 +41,22 @@ set_side(struct flow *f, unsigned side, bool sure)
 		f->bits |= FLOW_BIT_SURE;
 }
 
-static uint32_t
-make_flow(struct tracker *t, const struct key *key, uint64_t hash,
-    unsigned side, bool sure, struct wall when)
+static uint64_t
+hash_of(const struct tracker *t, struct place *p)
 {
-	uint32_t number = flow_make(t->flows, key, hash, t->now_ms);
+	if (!p->hashed) {
+		p->hash = key_hash(&t->secret, p->key);
+		p->hashed = true;
+	}
+	return p->hash;
+}
+
+static uint32_t
+make_flow(struct tracker *t, struct place *p, unsigned side, bool sure,
+    struct wall when)
+{
+	uint32_t number = flow_make(t->flows, p->key, hash_of(t, p), p->from,
+	    t->now_ms);
 	struct flow *f = flow_get(t->flows, number);
 
 	f->first_ns = f->last_ns = when.ns;
@@ -87,16 +98,6 @@ flow_of(const struct tracker *t, const struct nat_conn *c)
 	return c->flow;
 }
 
-static uint64_t
-hash_of(const struct tracker *t, struct place *p)
-{
-	if (!p->hashed) {
-		p->hash = key_hash(&t->secret, p->key);
-		p->hashed = true;
-	}
-	return p->hash;
-}
-
 static void
 bind_conn(struct tracker *t, uint32_t number, uint32_t conn)
 {
@@ -123,7 +124,7 @@ make_generation(struct tracker *t, struct place *p, const struct decoded *d,
 		side = nat_conn(t->nat, p->conn)->side[NAT_ORIGINAL];
 	else
 		side = guess_side(d, p->side, &sure);
-	number = make_flow(t, p->key, hash_of(t, p), side, sure, when);
+	number = make_flow(t, p, side, sure, when);
 	older = flow_get(t->flows, number)->older;
 	if (older != FLOW_NONE) {
 		life_replace(t, older);

@@ -24,6 +24,7 @@ struct place {
 	uint32_t		 conn;	/* NAT_NONE: conntrack does not know */
 	const struct key	*key;	/* canonical tuple */
 	unsigned		 side;	/* where the packet's source stands */
+	uint32_t		 from;	/* interface that the packet is on */
 	bool			 hashed;	/* hash is that of key */
 	uint64_t		 hash;
 };

@@ -364,7 +364,8 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 {
 	bool syn = d->proto == IPPROTO_TCP && (d->tcp_flags &
 	    (DECODE_TCP_SYN | DECODE_TCP_ACK)) == DECODE_TCP_SYN;
-	struct place p = { .conn = NAT_NONE, .hashed = true };
+	struct place p = { .conn = NAT_NONE, .from = c->ifindex,
+	    .hashed = true };
 	struct place_found found;
 	struct nat_match m;
 	uint64_t inner = 0;

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -1073,6 +1074,44 @@ flood(uint8_t proto, size_t n)
 	world_fini(&w);
 }
 
+/* A question that waits for its answer stays, whatever another container
+ * sends meanwhile, from addresses of its own and of others. */
+static void
+test_unanswered_beside_a_flood(void **state)
+{
+	struct pkt p = udp_out(5000, 100, 0, 3), f = { .to = FAR, .dport = 80,
+	    .proto = IPPROTO_UDP, .payload = 10 };
+	char from[16];
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	w.only_dport = 53;
+	for (i = 0; i < 20000; i++) {
+		snprintf(from, sizeof(from), "10.1.%u.%u", i >> 8, i & 255);
+		f.from = i % 2 == 0 ? C2 : from;
+		f.sport = (uint16_t)i;
+		world_see(&w, &f, V2, PORT);
+		world_see(&w, &f, DOCKER0, IN);
+		if (i == 5000) {
+			world_see(&w, &p, V1, PORT);
+			world_see(&w, &p, DOCKER0, IN);
+		}
+		if (i % 1000 == 0)
+			world_pass(&w, 10 * MONO_MS);
+	}
+	p = (struct pkt){ .from = FAR, .to = C1, .sport = 53, .dport = 5000,
+	    .proto = IPPROTO_UDP, .payload = 7 };
+	world_see(&w, &p, DOCKER0, OUT);
+	world_see(&w, &p, V1, OUT);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 1, 128, 100, 1, 35, 7);
+	assert_true(world_noted(&w, "stream.flow", "flows_evicted") > 10000);
+	world_fini(&w);
+}
+
 /* Who only sends keeps its flow too, once it has said a little. */
 static void
 test_one_way_talker(void **state)
@@ -1355,6 +1394,7 @@ main(void)
 		cmocka_unit_test(test_clock_steps),
 		cmocka_unit_test(test_syn_flood),
 		cmocka_unit_test(test_syn_flood_on_one_tuple),
+		cmocka_unit_test(test_unanswered_beside_a_flood),
 		cmocka_unit_test(test_one_way_talker),
 		cmocka_unit_test(test_reports_within_budget),
 		cmocka_unit_test(test_udp_spray),
