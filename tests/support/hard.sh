@@ -2,18 +2,24 @@
 # is a file of lines as the traffic and sender helpers print them, named
 # $tmp/CASE.truth; conntrack adds packets and bytes while it remembers them.
 #
-#	remember                 conntrack's counters, for all cases so far
+#	remember [ARG...]        conntrack's counters, for all cases so far
 #	collect                  final flows into $tmp/final, see there
-#	settle SECONDS N         waits for N final flows of all cases
+#	settle SECONDS           waits for the final flows of all cases
 #	judge CASE N TITLE COLUMN... points; N flows; COLUMNs: payload, datagrams,
 #	                         conntrack (packets and bytes of both ways),
 #	                         again (bytes that the client sent again),
 #	                         left=yes|no|attempted
+#	clashes                  packets that the kernel has dropped so far because
+#	                         another connection took their port in its table
+#	                         in the same moment; it counted them nowhere
+#	agrees CASE N            as the column conntrack, but for N such packets,
+#	                         the first ones of their connections
 #	no_loss                  point: the ring lost nothing, the ledger adds up
 # shellcheck shell=bash
 
 remember() {
-	truth_conntrack >>"$tmp/conntrack"
+	[[ ! -e $tmp/destroyed ]] || truth_destroyed >>"$tmp/conntrack"
+	truth_conntrack "$@" >>"$tmp/conntrack"
 }
 
 # proto source sport destination dport sent received source.packets
@@ -92,6 +98,36 @@ have() {
 		    c[8] " " c[9] " " c[10] " " c[11] : c[12]
 		print key(c), v
 	}' | sort
+}
+
+clashes() {
+	on_host conntrack -S | awk '{
+		for (i = 1; i <= NF; i++)
+			if (sub(/^insert_failed=/, "", $i))
+				n += $i
+	}
+	END { print n + 0 }'
+}
+
+# A SYN with its options has 60 bytes.
+agrees() {
+	wanted "$1" conntrack >"$tmp/$1.want"
+	have "$1" conntrack >"$tmp/$1.have"
+	paste -d ' ' "$tmp/$1.want" "$tmp/$1.have" | awk -v dropped="$2" '
+	{
+		more = $15 - $6
+		wrong = NF != 18 || more < 0 || $8 != $17 || $9 != $18
+		for (i = 1; i <= 5; i++)
+			wrong = wrong || $i != $(i + 9)
+		wrong = wrong || $16 != $7 + more * ($1 == "tcp" ? 60 : $7 / $6)
+		dropped -= more
+	}
+	wrong { print; bad = 1 }
+	END {
+		if (dropped != 0)
+			print dropped " packets that were dropped are not there"
+		exit bad || dropped != 0
+	}'
 }
 
 judge() {

@@ -28,6 +28,7 @@
 #
 # Truth that owes nothing to the agent
 #	truth_conntrack          tab separated, see there
+#	truth_destroyed          of what is there no more, truth_destroyed_start
 #	truth_eth0 CONTAINER     rx_bytes rx_packets tx_bytes tx_packets
 #	truth_veth CONTAINER     name of its interface in the host
 #	truth_dump_start NAME IFACE FILTER... / truth_dump_stop NAME
@@ -437,12 +438,34 @@ tm_bg() {
 
 # One connection a line, tab separated: protocol, original source, sport,
 # destination, dport, packets, bytes, then the same six of the reply. The port
-# of who asks for an echo is its id.
+# of who asks for an echo is its id. Arguments: of conntrack, to choose some.
 truth_conntrack() {
 	{
-		on_host conntrack -L -o extended -f ipv4
-		on_host conntrack -L -o extended -f ipv6
-	} 2>/dev/null | awk '
+		on_host conntrack -L -o extended -f ipv4 "$@"
+		on_host conntrack -L -o extended -f ipv6 "$@"
+	} 2>/dev/null | conntrack_lines
+}
+
+# The same of entries that are gone, with their last counters: their time was
+# over, or the kernel let a closed one go whose port another was to have.
+truth_destroyed_start() {
+	on_host_bg conntrack -E -e DESTROY -o extended -b 8388608 \
+	    >"$tmp/destroyed" 2>/dev/null
+	wait_for 30 someone_hears_destroy
+}
+
+# Netfilter's protocol, and group 3 (NFNLGRP_CONNTRACK_DESTROY) alone.
+someone_hears_destroy() {
+	on_host awk '$2 == 12 && $4 == "00000004" { found = 1 }
+	    END { exit !found }' /proc/net/netlink
+}
+
+truth_destroyed() {
+	sed 's/^ *\[DESTROY\] *//' "$tmp/destroyed" | conntrack_lines
+}
+
+conntrack_lines() {
+	awk '
 	{
 		n = 0
 		split("", v)
