@@ -35,7 +35,7 @@ on_outside_bg "$TH_TRAFFIC" tcp-server 7100 5000 >"$tmp/server"
 on_outside_bg "$TH_SENDER" udp-sink 7101 >"$tmp/sink"
 on_outside_bg "$TH_TRAFFIC" udp-server 7102 300 >"$tmp/udp"
 for f in server sink udp; do
-	wait_for 5 grep -q ready "$tmp/$f"
+	wait_for 30 grep -q ready "$tmp/$f"
 done
 out=$TH_OUTSIDE_IP
 # Nobody answers the floods; the kernel's own table has room for both.
@@ -55,6 +55,12 @@ memory() {
 	done | sort -n | tail -n 1
 }
 
+# Ports of its own for each round: what is used again soon would be one flow.
+beta_pid=$(docker inspect -f '{{.State.Pid}}' beta)
+new_ports() {
+	nsenter --net="/proc/$beta_pid/ns/net" sh -c "echo $1 $(($1 + 39)) \
+	    >/proc/sys/net/ipv4/ip_local_port_range"
+}
 # The other container's traffic while a command runs.
 under() {
 	local name=$1 pid
@@ -63,12 +69,13 @@ under() {
 	"$@" >"$tmp/$name" &
 	pid=$!
 	while ! has_ended $pid; do
+		new_ports $((10000 + ${rounds:=0} * 40))
 		docker exec beta traffic tcp-client "$out" 7100 20 20000 77 \
 		    >>"$tmp/tcp.truth"
 		docker exec beta traffic udp-client "$out" 7102 5 20 100 \
 		    >>"$tmp/udp.truth"
 		docker exec beta sender udp-blast "$out" 7101 $((6000 + \
-		    ${rounds:=0})) 500 100 50 numbered >>"$tmp/blast.truth"
+		    rounds)) 500 100 50 numbered >>"$tmp/blast.truth"
 		((++rounds))
 	done
 	wait $pid
@@ -76,31 +83,17 @@ under() {
 
 diag "memory before: $(memory VmRSS) MiB"
 under syn docker exec alpha sender flood syn "$out" 8000 $ports "$burst"
+remember -p tcp --dport 7100
 diag "memory after the first: $(memory VmHWM) MiB"
 under spray docker exec alpha sender flood udp "$out" 8000 $ports "$burst"
 diag "memory after the second: $(memory VmHWM) MiB, $rounds rounds beside"
-remember
+remember -p tcp --dport 7100
 ok "the floods came about" grep -qx "flood $ports" "$tmp/syn" "$tmp/spray"
 # shellcheck disable=SC2034 # for hard.sh
 collect_only='"port":710[0-2][,}]'
-settle 40
+settle 120
 judge tcp $((rounds * 20)) "TCP beside them" payload conntrack left=yes
-judge udp $((rounds * 5)) "UDP with answers" left=yes
-# Until it is answered a flow looks like one of the flood, and a slow answer may
-# find it evicted with its first datagram: in one flow of fifty at most.
-nearly() {
-	paste -d ' ' <(wanted udp "$1") <(have udp "$1") | awk -v slack="$2" '
-	{
-		for (i = 1; i <= 5; i++)
-			bad += $i != $(i + 7)
-		gone = $6 - $13
-		bad += $7 != $14 || gone < 0 || gone > slack
-		less += gone > 0
-	}
-	END { exit NF != 14 || bad > 0 || less * 50 > NR }'
-}
-ok "UDP with answers: payload" nearly payload 110
-ok "UDP with answers: datagrams" nearly datagrams 1
+judge udp $((rounds * 5)) "UDP with answers" payload datagrams left=yes
 judge blast $rounds "UDP without answers" payload datagrams left=yes
 nothing_else 7100 7102
 no_loss
