@@ -36,15 +36,15 @@ gateway=$(docker inspect -f '{{.NetworkSettings.Gateway}}' client)
 serve() {
 	"$1_bg" "$TH_TRAFFIC" tcp-server 7100 5000 >"$tmp/$1.tcp"
 	"$1_bg" "$TH_TRAFFIC" udp-server 7101 300 >"$tmp/$1.udp"
-	wait_for 5 grep -q ready "$tmp/$1.tcp"
-	wait_for 5 grep -q ready "$tmp/$1.udp"
+	wait_for 60 grep -q ready "$tmp/$1.tcp"
+	wait_for 60 grep -q ready "$tmp/$1.udp"
 }
 serve on_host
 serve on_outside
 both_ready() {
 	(($(docker logs server 2>&1 | grep -c ready) == 2))
 }
-wait_for 10 both_ready
+wait_for 60 both_ready
 
 # class NAME RUNNER PROGRAM ADDRESS TCP-PORT UDP-PORT: the lines of the
 # client are the truth for tuples and payload.
@@ -82,7 +82,7 @@ collect() {
 	    map(tostring) | join("\t")' "$tmp/flows" >"$tmp/final"
 	(($(grep -cE "$(printf '^(tcp|udp)\t')" "$tmp/final") >= total))
 }
-ok "all flows got their final report" wait_for 30 collect
+ok "all flows got their final report" wait_for 120 collect
 
 # judge CLASS COLUMNS...: flows of the class, the columns asked for, beside
 # what is expected of each, sorted.

@@ -62,7 +62,7 @@ on_outside_bg "$TH_SENDER" tcp-drain 7103 0 >"$tmp/drain"
 # silent.
 on_outside_bg "$TH_TRAFFIC" tcp-server 7104 0 >"$tmp/silent"
 for f in server sink udp drain silent; do
-	wait_for 5 grep -q ready "$tmp/$f"
+	wait_for 60 grep -q ready "$tmp/$f"
 done
 out=$TH_OUTSIDE_IP
 out6=$TH_OUTSIDE_IP6
@@ -71,7 +71,7 @@ ipt6 -t nat -A POSTROUTING -s 2001:db8:d0c::/64 -o eth0 -j MASQUERADE
 ipt6 -P FORWARD ACCEPT
 # An address of a container that is not yet checked for twins may not be used.
 for c in alpha beta; do
-	wait_for 10 docker exec $c sender ping "$TH_HOST_IP6" 1 1 10
+	wait_for 60 docker exec $c sender ping "$TH_HOST_IP6" 1 1 10
 done
 
 truth_destroyed_start
@@ -166,7 +166,7 @@ after=$(date +%s%N)
 in_a sender tcp-big "$out" 7103 5000000000 >"$tmp/wrap.truth"
 remember
 
-settle 30
+settle 120
 [[ -z ${TALLYMAN_KEEP:-} ]] || cp -r "$tmp" "$TALLYMAN_KEEP"
 judge fragments 20 "fragmented UDP" payload datagrams conntrack left=yes
 judge pings 2 "fragmented ICMP" payload datagrams conntrack left=yes

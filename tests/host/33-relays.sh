@@ -56,7 +56,7 @@ both_ready() {
 	    [[ $(tm status --json | jq '[.. | objects |
 	    select(.name? == "stream.flow")][0].received') != null ]]
 }
-ok "servers and relay are ready" wait_for 15 both_ready
+ok "servers and relay are ready" wait_for 60 both_ready
 # What the agent saw as its first connection is not judged with certainty.
 sleep 2.2
 
@@ -119,7 +119,7 @@ collect() {
 	(($(grep -cE '^(tcp|udp) ' "$tmp/final") >= total))
 }
 ok "all flows got their final report, two for each relayed connection" \
-    wait_for 45 collect
+    wait_for 120 collect
 diag "$(wc -l <"$tmp/final") final reports, $total at least expected"
 
 # Per class: pairs, flows A and B found with exact payload, links right and

@@ -41,7 +41,7 @@ tell() {
 	echo >"$tmp/$1.in"
 }
 said() {
-	wait_for 20 grep -qx "$2" "$tmp/$1.out"
+	wait_for 60 grep -qx "$2" "$tmp/$1.out"
 }
 all_stop() {
 	# shellcheck disable=SC2046 # one word a pid
@@ -56,7 +56,7 @@ docker run -d --name alpha tallyman-test/base:1 sleep 1000 >/dev/null
 on_outside_bg "$TH_TRAFFIC" tcp-server 7100 5000 >"$tmp/server"
 on_outside_bg "$TH_SENDER" udp-sink 7101 >"$tmp/sink"
 for f in server sink; do
-	wait_for 5 grep -q ready "$tmp/$f"
+	wait_for 60 grep -q ready "$tmp/$f"
 done
 out=$TH_OUTSIDE_IP
 
@@ -80,7 +80,7 @@ wait $hold $run
 # What the first half sent is not to be seen any more.
 awk '$1 == "tcp" { $6 -= 5000; print }' "$tmp/hold.out" >"$tmp/hold.truth"
 awk '$1 == "tcp"' "$tmp/run.out" >"$tmp/run.truth"
-settle 30
+settle 120
 judge hold $running "connections that rested at the start" payload left=yes
 is "running connections: $running flows" "$(finals run | wc -l)" $running
 # At least what they sent after READY=1, at most all.
@@ -107,8 +107,8 @@ remember
 flooded() {
 	collect && (($(grep -c '^udp .* 7101 ' "$tmp/final") >= many))
 }
-ok "as many flows as were made" wait_for 40 flooded
-settle 20
+ok "as many flows as were made" wait_for 120 flooded
+settle 120
 alpha_ip=$(container_ip alpha)
 is "each of them once, with its one datagram" "$(awk -v ip="$alpha_ip" '
     $1 == "udp" && $2 == ip && $4 == "'"$out"'" && $5 == 7101 &&
@@ -135,7 +135,11 @@ fi
 talk during sender tcp-run "$out" 7100 10 1000
 during=$!
 said during running
-in_alpha sleep 1
+all_seen() {
+	(($(tm flows --json --port 7100 | jq -r .source.port | sort -u |
+	    wc -l) == 10))
+}
+wait_for 60 all_seen
 all_stop
 in_alpha sender udp-blast "$out" 7101 6001 20000 500 0 numbered >/dev/null
 in_alpha sender udp-blast 169.254.169.254 80 6002 1 10 0 numbered >/dev/null
@@ -147,11 +151,20 @@ tell during
 wait $during
 awk '$1 == "tcp"' "$tmp/during.out" >"$tmp/loss.truth"
 rm -f "$tmp"/{hold,run,tcp}.truth
-settle 20
+settle 120
 # The time of a loss is that of its report, a tick later.
+drops_stay() {
+	local before=$drops
+
+	tm status --json >"$tmp/status"
+	drops=$(ledger packet.copies ring_drops)
+	[[ $drops -gt 0 && $drops == "$before" ]]
+}
+drops=0
+wait_for 60 drops_stay
 in_alpha sleep 1
 in_alpha traffic tcp-client "$out" 7100 10 1000 0 >"$tmp/after.truth"
-settle 20
+settle 120
 adds_up
 drops=$(ledger packet.copies ring_drops)
 diag "the ring lost $drops packets"

@@ -35,7 +35,7 @@ on_outside_bg "$TH_TRAFFIC" tcp-server 7100 5000 >"$tmp/server"
 on_outside_bg "$TH_SENDER" udp-sink 7101 >"$tmp/sink"
 on_outside_bg "$TH_TRAFFIC" udp-server 7102 300 >"$tmp/udp"
 for f in server sink udp; do
-	wait_for 30 grep -q ready "$tmp/$f"
+	wait_for 60 grep -q ready "$tmp/$f"
 done
 out=$TH_OUTSIDE_IP
 # Nobody answers the floods; the kernel's own table has room for both.

@@ -68,8 +68,8 @@ serve() {
 	    </dev/null >"$tmp/$2.tcp" 9>&- &
 	nsenter --net="$1" "$TH_TRAFFIC" udp-server 7101 300 \
 	    </dev/null >"$tmp/$2.udp" 9>&- &
-	wait_for 5 grep -q ready "$tmp/$2.tcp" &&
-	    wait_for 5 grep -q ready "$tmp/$2.udp"
+	wait_for 60 grep -q ready "$tmp/$2.tcp" &&
+	    wait_for 60 grep -q ready "$tmp/$2.udp"
 }
 serve "$TH_OUTSIDE_NETNS" out42
 serve "/run/netns/ovo-$TH_NAME" out43
@@ -127,7 +127,7 @@ collect() {
 	cmp -s "$tmp/outer.have" "$tmp/outer.want"
 }
 ok "inner packets and what is around them add up to the outer ones" \
-    wait_for 30 collect
+    wait_for 120 collect
 ok "every outer flow, with packets and bytes as conntrack counted" \
     same "$tmp/outer.want" "$tmp/outer.have"
 diag "$(wc -l <"$tmp/outer.have") outer flows by tuple"

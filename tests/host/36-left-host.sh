@@ -34,9 +34,9 @@ docker run -d --name gamma --network other tallyman-test/base:1 \
 on_outside_bg "$TH_SENDER" udp-sink 7101 >"$tmp/sink"
 on_host_bg "$TH_SENDER" udp-sink 7101 >"$tmp/here"
 for f in sink here; do
-	wait_for 5 grep -q ready "$tmp/$f"
+	wait_for 60 grep -q ready "$tmp/$f"
 done
-wait_for 10 docker exec alpha sender ping "$TH_HOST_IP6" 1 1 10
+wait_for 60 docker exec alpha sender ping "$TH_HOST_IP6" 1 1 10
 
 # IPv4, IPv6 in turn: what stands between veth and uplink.
 on_host iptables -w -I FORWARD -p udp --dport 7301 -j DROP
@@ -63,7 +63,7 @@ out6=$TH_OUTSIDE_IP6
 } >"$tmp/yes.truth"
 # A SYN to which nothing comes back: the client gives up, so its port is
 # asked of the kernel's own table.
-docker exec alpha timeout 1 sender tcp-from "$out" 7303 6001 1
+docker exec alpha timeout 3 sender tcp-from "$out" 7303 6001 1
 echo "tcp $(container_ip alpha) 6001 $out 7303 0 0 1 0 0" >>"$tmp/yes.truth"
 {
 	blast "$(container_ip beta)" 7101
@@ -86,7 +86,7 @@ echo "tcp $(container_ip alpha) 6001 $out 7303 0 0 1 0 0" >>"$tmp/yes.truth"
 	blast 2001:db8:18::77 7101
 } >"$tmp/attempted.truth"
 
-settle 30
+settle 120
 judge yes 5 "out" left=yes
 judge no 7 "inside" payload left=no
 judge attempted 9 "kept back" payload left=attempted
@@ -115,7 +115,7 @@ errors() {
 	END { print four + 0, six + 0 }' "$tmp/final")
 	[[ $got == "$(heard)" ]]
 }
-ok "ICMP errors are counted once" wait_for 20 errors
+ok "ICMP errors are counted once" wait_for 120 errors
 diag "errors by the container's kernel $(heard), by flows $got"
 ok "there were some of both" grep -qE '^[1-9][0-9]* [1-9]' <(heard)
 is "none to the host's own address" "$(grep -c "^icmp .* $TH_HOST_IP " \

@@ -56,13 +56,13 @@ serve() {
 		run="on_${1#@}_bg"
 		"$run" "$TH_TRAFFIC" tcp-server "$tcp" 5000 >"$tmp/$1.$tcp"
 		"$run" "$TH_TRAFFIC" udp-server "$udp" 300 >"$tmp/$1.$udp"
-		wait_for 10 grep -q ready "$tmp/$1.$tcp"
-		wait_for 10 grep -q ready "$tmp/$1.$udp"
+		wait_for 60 grep -q ready "$tmp/$1.$tcp"
+		wait_for 60 grep -q ready "$tmp/$1.$udp"
 		;;
 	*)
 		docker exec -d "$1" sh -c "traffic udp-server $udp 300 &
 		    exec traffic tcp-server $tcp 5000 >/tmp/$tcp"
-		wait_for 10 is_serving "$1" "$tcp" "$udp"
+		wait_for 60 is_serving "$1" "$tcp" "$udp"
 		;;
 	esac
 }
@@ -218,7 +218,7 @@ collect() {
 	awk -F '\t' '{ last[$1 FS $2 FS $3 FS $4 FS $5] = $0 }
 	END { for (k in last) print last[k] }' "$tmp/kernel" >"$tmp/lasting"
 	mv "$tmp/lasting" "$tmp/kernel"
-	for ((i = 0; i < ${1:-30}; i++)); do
+	for ((i = 0; i < ${1:-60}; i++)); do
 		all_are_there && return
 		sleep 1
 	done

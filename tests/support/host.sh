@@ -60,13 +60,14 @@ host_flags=()
 audit_lost=
 TH_NAME=
 
-# wait_for SECONDS COMMAND...
+# wait_for SECONDS COMMAND... looks three times at least: on a busy machine
+# one look may take all the time.
 wait_for() {
-	local end=$((SECONDS + $1 + 1))
+	local end=$((SECONDS + $1 + 1)) looks=0
 
 	shift
 	until "$@" >/dev/null 2>&1; do
-		((SECONDS < end)) || return 1
+		((++looks < 3 || SECONDS < end)) || return 1
 		sleep 0.05
 	done
 }
@@ -347,9 +348,9 @@ agent_start() {
 	[[ -n $host_shares ]] || ! command -v auditctl >/dev/null ||
 	    audit_lost=$(audit_counter lost)
 	rm -f "$notify"
-	"$TH_TRAFFIC" notify "$notify" 30 >"$agent_dir/notified" 9>&- &
+	"$TH_TRAFFIC" notify "$notify" 120 >"$agent_dir/notified" 9>&- &
 	waiter=$!
-	wait_for 5 test -S "$notify"
+	wait_for 30 test -S "$notify"
 	NOTIFY_SOCKET=$notify nsenter --net="${agent_netns:-$TH_HOST_NETNS}" \
 	    "$tallyman" run -c "$agent_conf" --state-dir "$agent_dir/state" \
 	    "$@" </dev/null >>"$agent_dir/out" 2>>"$agent_dir/log" 9>&- &
@@ -388,8 +389,8 @@ agent_stop() {
 		diag "$wrong"
 	fi
 	kill -TERM "$pid" || return 1
-	if ! wait_for 20 has_ended "$pid"; then
-		diag "the agent did not stop within 20 s of SIGTERM"
+	if ! wait_for 60 has_ended "$pid"; then
+		diag "the agent did not stop within 60 s of SIGTERM"
 		agent_kill
 		return 124
 	fi
@@ -409,7 +410,7 @@ agent_kill() {
 		kill -KILL "$pid" 2>/dev/null
 	done
 	for pid in $pids; do
-		wait_for 5 has_ended "$pid"
+		wait_for 30 has_ended "$pid"
 	done
 	agent_pid=
 }
@@ -507,7 +508,7 @@ truth_dump_start() {
 	on_host_bg tcpdump -i "$iface" -n -s 128 -U -B 16384 --immediate-mode \
 	    -w "$tmp/$name.pcap" "$@" 2>"$tmp/$name.err"
 	echo $! >"$tmp/$name.pid"
-	wait_for 10 grep -q 'listening on' "$tmp/$name.err"
+	wait_for 60 grep -q 'listening on' "$tmp/$name.err"
 }
 
 # What is still in the kernel's buffer is written before tcpdump is told to

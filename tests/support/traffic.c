@@ -43,6 +43,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ANSWER_MS	30000	/* of who is sure to answer */
 #define ERROR_MS	200
 #define ERROR_TRIES	50
 
@@ -286,8 +287,8 @@ udp_exchange(int fd, unsigned long datagrams, unsigned long size,
 			err(1, "send");
 		t->sent += size;
 		t->msent++;
-		if (poll(&p, 1, 5000) != 1)
-			errx(1, "no answer within 5 s");
+		if (poll(&p, 1, ANSWER_MS) != 1)
+			errx(1, "no answer within 30 s");
 		if ((got = recv(fd, in, sizeof(in), 0)) == -1)
 			err(1, "recv");
 		t->received += (unsigned long long)got;
@@ -484,8 +485,8 @@ echo(int fd, int family, uint16_t id, uint16_t seq, size_t size,
 	t->sent += size;
 	t->msent++;
 	do {
-		if (poll(&p, 1, 5000) != 1)
-			errx(1, "no echo within 5 s");
+		if (poll(&p, 1, ANSWER_MS) != 1)
+			errx(1, "no echo within 30 s");
 		if ((got = recv(fd, in, sizeof(in), 0)) == -1)
 			err(1, "recv");
 	} while (!is_echo_reply(in, (size_t)got, family, id, seq, &payload));
