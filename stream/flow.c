@@ -14,6 +14,7 @@
 
 #define STEPS_OLDEST	64	/* in search of an idle one */
 #define GROUPS		256
+#define CHEAP_SHARE	8	/* of the table: one eighth is not precious */
 
 enum kind { KIND_FREE, KIND_CHEAP, KIND_PRECIOUS };
 
@@ -162,10 +163,13 @@ find_largest(struct flow_table *t)
 	return &t->groups[t->largest];
 }
 
+/* Where all others are precious a new flow has to live until its answer. */
 static uint32_t
 find_victim(struct flow_table *t)
 {
-	return t->n_cheap == 0 ? find_idle(t) : find_largest(t)->oldest - 1;
+	if (t->n_cheap <= t->limit / CHEAP_SHARE)
+		return find_idle(t);
+	return find_largest(t)->oldest - 1;
 }
 
 /* As the newest of its group. */

@@ -140,6 +140,8 @@ uint32_t flow_next(const struct flow_table *, uint32_t flow);
  * packets without an answer, and ended ones. Of these the oldest goes from
  * where most of them came from, so that a flood takes room from itself and
  * not from others. An interface cannot be forged, as a source address can.
+ * Where they hold an eighth of the table or less, one that was idle long goes
+ * instead, precious or not.
  */
 void flow_set_precious(struct flow_table *, uint32_t flow, bool precious);
 bool flow_is_precious(const struct flow_table *, uint32_t flow);

@@ -1112,6 +1112,39 @@ test_unanswered_beside_a_flood(void **state)
 	world_fini(&w);
 }
 
+/* More conversations than there is room for: of those that are answered the
+ * idle ones go, not the question that was asked last. */
+static void
+test_more_answered_than_fit(void **state)
+{
+	struct pkt q = udp_out(0, 100, 0, 3), a = { .from = FAR, .to = C1,
+	    .sport = 53, .proto = IPPROTO_UDP, .payload = 7 };
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	for (i = 0; i < 1900; i++) {
+		q.sport = (uint16_t)(10000 + i);
+		world_see(&w, &q, V1, PORT);
+		world_see(&w, &q, DOCKER0, IN);
+		a.dport = (uint16_t)(q.sport - 20);
+		if (i < 20)
+			continue;
+		world_see(&w, &a, DOCKER0, OUT);
+		world_see(&w, &a, V1, OUT);
+		if (i % 10 == 0)
+			world_pass(&w, 10 * MONO_MS);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1900);
+	for (i = 0; i < 1900 - 20; i++)
+		check_counts(world_find(&w, C1, (uint16_t)(10000 + i), FAR,
+		    53), 1, 128, 100, 1, 35, 7);
+	assert_int_equal(flood_dropped(&w), 0);
+	world_fini(&w);
+}
+
 /* Who only sends keeps its flow too, once it has said a little. */
 static void
 test_one_way_talker(void **state)
@@ -1395,6 +1428,7 @@ main(void)
 		cmocka_unit_test(test_syn_flood),
 		cmocka_unit_test(test_syn_flood_on_one_tuple),
 		cmocka_unit_test(test_unanswered_beside_a_flood),
+		cmocka_unit_test(test_more_answered_than_fit),
 		cmocka_unit_test(test_one_way_talker),
 		cmocka_unit_test(test_reports_within_budget),
 		cmocka_unit_test(test_udp_spray),
