@@ -261,12 +261,16 @@ open_records(struct audit_report *report, unsigned groups)
 {
 	struct sockaddr_nl local = { .nl_family = AF_NETLINK,
 	    .nl_groups = groups };
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    NETLINK_AUDIT), saved;
 
 	if (fd < 0)
 		return -errno;
-	if (bind(fd, (struct sockaddr *)&local, sizeof(local)) != 0) {
+	/* Nobody else is to fill the buffer, see audit_kernel_open. */
+	if (bind(fd, (struct sockaddr *)&local, sizeof(local)) != 0 ||
+	    connect(fd, (const struct sockaddr *)&kernel,
+	    sizeof(kernel)) != 0) {
 		saved = errno;
 		close(fd);
 		return -saved;

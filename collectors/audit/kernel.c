@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ANSWER_MS	5000
 #define MESSAGE_MAX	(sizeof(struct audit_rule_data) + 16384)
@@ -17,12 +18,22 @@ struct message {
 	char		body[MESSAGE_MAX];
 };
 
+/* Connected, it takes nothing from other processes: with CAP_NET_ADMIN in
+ * the network namespace one may send to any netlink socket in there. */
 int
 audit_kernel_open(void)
 {
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+	int saved;
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	return -saved;
 }
 
 static int

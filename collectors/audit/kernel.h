@@ -16,7 +16,8 @@
 #include <linux/audit.h>
 #include <stddef.h>
 
-/* A descriptor, or -errno: -EPROTONOSUPPORT when the kernel has no audit. */
+/* A descriptor that hears nobody but the kernel, or -errno: -EPROTONOSUPPORT
+ * when the kernel has no audit. */
 int audit_kernel_open(void);
 
 /* 0 or -errno; members that this kernel does not know are 0. */

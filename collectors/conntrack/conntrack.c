@@ -36,7 +36,7 @@ struct tracker {
 	conntrack_dump_fn	 dump;
 	void			*dump_ctx;
 	struct ledger_stage	*stage;
-	ledger_count		*bad, *overrun, *other;
+	ledger_count		*bad, *foreign, *overrun, *other;
 	struct log_limit	 limit;
 	uint64_t		 bytes[MESSAGE_BYTES / 8];	/* aligned */
 };
@@ -44,7 +44,7 @@ struct tracker {
 int
 conntrack_open(void)
 {
-	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
+	const struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
 	static const int groups[] = {
 		NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY
 	};
@@ -58,7 +58,9 @@ conntrack_open(void)
 	    sizeof(bytes)) == -1)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes,
 		    sizeof(bytes));
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1)
+	/* Any address of its own, and the kernel as its only peer. */
+	if (bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1 ||
+	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1)
 		goto fail;
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
@@ -100,6 +102,7 @@ new(const struct collector_env *env)
 	t->fd = -1;
 	t->stage = ledger_stage(env->ledger, "conntrack.messages");
 	t->bad = ledger_dropped(t->stage, "malformed");
+	t->foreign = ledger_dropped(t->stage, "not_from_kernel");
 	t->overrun = ledger_outside(t->stage, "overruns");
 	t->other = ledger_noted(t->stage, "not_a_connection");
 	return t;
@@ -363,11 +366,15 @@ read_some(void *self, int budget)
 {
 	struct tracker *t = self;
 	struct collector_input in = { .bytes = (const uint8_t *)t->bytes };
+	struct sockaddr_nl from = { 0 };
+	socklen_t len;
 	ssize_t got;
 	int n;
 
 	for (n = 0; n < budget; n++) {
-		got = recv(t->fd, t->bytes, sizeof(t->bytes), 0);
+		len = sizeof(from);
+		got = recvfrom(t->fd, t->bytes, sizeof(t->bytes), 0,
+		    (struct sockaddr *)&from, &len);
 		if (got == -1 && errno == EAGAIN && t->wanted && !t->dumping)
 			ask_dump(t);
 		if (got == -1 && (errno == EAGAIN || errno == EINTR))
@@ -378,6 +385,12 @@ read_some(void *self, int budget)
 		}
 		if (got <= 0)
 			return got == 0 ? -EPIPE : -errno;
+		/* Who may administer the namespace may send to its groups. */
+		if (from.nl_pid != 0) {
+			ledger_add(&t->stage->received, 1);
+			ledger_add(t->foreign, 1);
+			continue;
+		}
 		in.len = (size_t)got;
 		in.when = mono_wall(t->env.clock);
 		if (t->env.tap != NULL)

@@ -2,6 +2,8 @@
  * conntrack: connections and their translation, from ctnetlink. NEW and
  * DESTROY events, and a dump of the table at start and after an overrun.
  *
+ * What does not come from the kernel is counted and dropped.
+ *
  * Place: drained before packets are looked at, so that an alias is known
  * before the first translated copy (the kernel queues NEW first).
  * Source: linux/netfilter/nfnetlink_conntrack.h, net/netfilter/

@@ -59,7 +59,7 @@ struct links {
 	link_peer_fn		 peer_fn;
 	void			*peer_ctx;
 	struct ledger_stage	*stage;
-	ledger_count		*bad, *full, *overrun;
+	ledger_count		*bad, *full, *foreign, *overrun;
 	struct log_limit	 limit;
 	uint64_t		 bytes[MESSAGE_BYTES / 8];	/* aligned */
 };
@@ -72,6 +72,7 @@ link_open(void)
 		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 		    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
 	};
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	int bytes = RECEIVE_BYTES, group = RTNLGRP_NSID, fd, rc;
 
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -79,7 +80,9 @@ link_open(void)
 	if (fd == -1)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1) {
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1 ||
+	    connect(fd, (const struct sockaddr *)&kernel,
+	    sizeof(kernel)) == -1) {
 		rc = -errno;
 		close(fd);
 		return rc;
@@ -124,6 +127,7 @@ new(const struct collector_env *env)
 	l->stage = ledger_stage(env->ledger, "link.messages");
 	l->bad = ledger_dropped(l->stage, "malformed");
 	l->full = ledger_dropped(l->stage, "table_full");
+	l->foreign = ledger_dropped(l->stage, "not_from_kernel");
 	l->overrun = ledger_outside(l->stage, "overruns");
 	return l;
 }
@@ -611,32 +615,48 @@ feed(void *self, const struct collector_input *in)
 	}
 }
 
+static void
+on_overrun(struct links *l)
+{
+	ledger_add(l->overrun, 1);
+	log_limited(&l->limit, LOG_WARNING,
+	    "rtnetlink overran: asking for everything again");
+	if (l->peer_fn != NULL)
+		l->peer_fn(l->peer_ctx, 0, -1, true);
+	if (l->step != DUMP_DONE)
+		l->again = true;
+	else
+		(void)link_dump(l);
+}
+
 static int
 read_some(void *self, int budget)
 {
 	struct links *l = self;
 	struct collector_input in = { .bytes = (const uint8_t *)l->bytes };
+	struct sockaddr_nl from = { 0 };
+	socklen_t len;
 	ssize_t got;
 	int n;
 
 	for (n = 0; n < budget; n++) {
-		got = recv(l->fd, l->bytes, sizeof(l->bytes), 0);
+		len = sizeof(from);
+		got = recvfrom(l->fd, l->bytes, sizeof(l->bytes), 0,
+		    (struct sockaddr *)&from, &len);
 		if (got == -1 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (got == -1 && errno == ENOBUFS) {
-			ledger_add(l->overrun, 1);
-			log_limited(&l->limit, LOG_WARNING,
-			    "rtnetlink overran: asking for everything again");
-			if (l->peer_fn != NULL)
-				l->peer_fn(l->peer_ctx, 0, -1, true);
-			if (l->step != DUMP_DONE)
-				l->again = true;
-			else
-				(void)link_dump(l);
+			on_overrun(l);
 			continue;
 		}
 		if (got <= 0)
 			return got == 0 ? -EPIPE : -errno;
+		/* Who may administer the namespace may send to its groups. */
+		if (from.nl_pid != 0) {
+			ledger_add(&l->stage->received, 1);
+			ledger_add(l->foreign, 1);
+			continue;
+		}
 		in.len = (size_t)got;
 		in.when = mono_wall(l->env.clock);
 		if (l->env.tap != NULL)

@@ -4,6 +4,8 @@
  * leads out) and tells one listener (promiscuous mode), and another of the
  * host's addresses.
  *
+ * What does not come from the kernel is counted and dropped.
+ *
  * Place: beside the packet path; capture does not wait for it.
  * Source: rtnetlink(7), linux/if_link.h, linux/rtnetlink.h.
  */

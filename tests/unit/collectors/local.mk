@@ -14,3 +14,4 @@ unit_tests += %D%/test_ring
 unit_tests += %D%/test_packet
 %C%_test_packet_LDADD = $(top_builddir)/tests/unit/stream/libworld.a $(LDADD)
 unit_tests += %D%/test_conntrack
+unit_tests += %D%/test_link

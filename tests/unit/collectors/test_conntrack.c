@@ -8,12 +8,13 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-static ssize_t play_recv(int fd, void *bytes, size_t len, int flags);
-#define recv play_recv
+static ssize_t play_recv(int fd, void *bytes, size_t len, int flags,
+    struct sockaddr *from, socklen_t *from_len);
+#define recvfrom play_recv
 #include "collectors/conntrack/conntrack.c"
-#undef recv
+#undef recvfrom
 
-enum kind { EMPTY, OVERRUN, NEW, DUMPED, DONE, SHORT };
+enum kind { EMPTY, OVERRUN, NEW, DUMPED, DONE, SHORT, FORGED };
 
 static struct scene {
 	struct mono_clock	 clock;
@@ -65,13 +66,19 @@ write_message(void *bytes, enum kind kind)
 }
 
 static ssize_t
-play_recv(int fd, void *bytes, size_t len, int flags)
+play_recv(int fd, void *bytes, size_t len, int flags, struct sockaddr *from,
+    socklen_t *from_len)
 {
 	enum kind kind = scene.at < scene.n ? scene.row[scene.at++] : EMPTY;
+	struct sockaddr_nl sender = { .nl_family = AF_NETLINK,
+	    .nl_pid = kind == FORGED ? 4711 : 0 };
 
 	(void)fd;
 	(void)flags;
 	assert_true(len >= 8192);
+	assert_true(*from_len >= sizeof(sender));
+	memcpy(from, &sender, sizeof(sender));
+	*from_len = sizeof(sender);
 	if (kind == EMPTY || kind == OVERRUN) {
 		errno = kind == EMPTY ? EAGAIN : ENOBUFS;
 		return -1;
@@ -255,6 +262,19 @@ test_malformed(void **state)
 	assert_int_equal(*ledger_dropped(stage, "malformed"), 1);
 }
 
+static void
+test_forged(void **state)
+{
+	struct ledger_stage *stage =
+	    ledger_stage(scene.ledger, "conntrack.messages");
+
+	(void)state;
+	PLAY(FORGED, NEW);
+	assert_int_equal(stage->received, 2);
+	assert_int_equal(stage->delivered, 1);
+	assert_int_equal(*ledger_dropped(stage, "not_from_kernel"), 1);
+}
+
 int
 main(void)
 {
@@ -263,7 +283,7 @@ main(void)
 		TEST(test_start), TEST(test_empty_table), TEST(test_overrun),
 		TEST(test_budget_before_empty), TEST(test_overrun_in_a_dump),
 		TEST(test_vanished), TEST(test_patience),
-		TEST(test_malformed),
+		TEST(test_malformed), TEST(test_forged),
 	};
 
 	return cmocka_run_group_tests_name("conntrack", tests, NULL, NULL);
