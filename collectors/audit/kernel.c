@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MS	5000
+#define ANSWER_S	5
 #define MESSAGE_MAX	(sizeof(struct audit_rule_data) + 16384)
 
 struct message {
@@ -63,15 +63,32 @@ send_message(int fd, uint16_t type, uint16_t flags, uint32_t seq,
 	return n < 0 ? -errno : 0;
 }
 
-/* The next message that answers seq; its body length in *len. */
+/* Milliseconds that are left, at least 0. */
+static int
+left_until(const struct timespec *end)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)(end->tv_sec - now.tv_sec) * 1000 +
+	    (end->tv_nsec - now.tv_nsec) / 1000000;
+	return ms < 0 ? 0 : (int)ms;
+}
+
+/* The next message that answers seq; its body length in *len. Others do not
+ * put the end off. */
 static int
 receive_message(int fd, uint32_t seq, struct message *m, size_t *len)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct timespec end;
 	ssize_t n;
 
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += ANSWER_S;
 	for (;;) {
-		n = poll(&p, 1, ANSWER_MS);
+		n = poll(&p, 1, left_until(&end));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -79,15 +96,14 @@ receive_message(int fd, uint32_t seq, struct message *m, size_t *len)
 		if (n == 0)
 			return -ETIMEDOUT;
 		n = recv(fd, m, sizeof(*m), MSG_DONTWAIT);
-		if (n < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
+		if (n >= (ssize_t)NLMSG_HDRLEN && m->header.nlmsg_seq == seq) {
+			*len = (size_t)n - NLMSG_HDRLEN;
+			return 0;
 		}
-		if ((size_t)n < NLMSG_HDRLEN || m->header.nlmsg_seq != seq)
-			continue;
-		*len = (size_t)n - NLMSG_HDRLEN;
-		return 0;
+		if (left_until(&end) == 0)
+			return -ETIMEDOUT;
 	}
 }
 

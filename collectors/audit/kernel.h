@@ -8,7 +8,8 @@
  *
  * Source: linux/audit.h, kernel/audit.c. Needs CAP_AUDIT_CONTROL in the
  * initial user namespace and the initial pid namespace. Threads: one owner of
- * a descriptor. Calls block up to 5 s.
+ * a descriptor. Calls block up to 5 s for each message of the answer, whatever
+ * else comes meanwhile.
  */
 #ifndef COLLECTORS_AUDIT_KERNEL_H
 #define COLLECTORS_AUDIT_KERNEL_H

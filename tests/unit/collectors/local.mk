@@ -1,6 +1,7 @@
 # One line per test: unit_tests += %D%/test_x
 unit_tests += %D%/test_proc
 unit_tests += %D%/test_audit_assemble
+unit_tests += %D%/test_audit_kernel
 unit_tests += %D%/test_audit_describe
 unit_tests += %D%/test_audit_paths
 unit_tests += %D%/test_audit_record
