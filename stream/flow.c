@@ -303,6 +303,26 @@ flow_point_at(struct flow *f, uint32_t where, unsigned direction)
 	return p;
 }
 
+void
+flow_begin_again(struct flow *f, int64_t when_ns)
+{
+	unsigned p;
+
+	f->first_ns = when_ns > f->first_ns ? when_ns : f->first_ns + 1;
+	f->last_ns = f->first_ns;
+	memset(f->sum, 0, sizeof(f->sum));
+	memset(f->delta_bytes, 0, sizeof(f->delta_bytes));
+	memset(f->delta_payload, 0, sizeof(f->delta_payload));
+	memset(f->tcp_flags, 0, sizeof(f->tcp_flags));
+	f->copies = 0;
+	f->reports = 0;
+	for (p = 0; p < f->n_points; p++)
+		memset(flow_point(f, p)->packets, 0,
+		    sizeof(f->near[0].packets));
+	if (f->extra != NULL)
+		f->extra->again_sum = 0;
+}
+
 #define EXCHANGE(array) do {					\
 	__typeof__((array)[0]) kept_ = (array)[0];		\
 	(array)[0] = (array)[1];				\

@@ -2,6 +2,7 @@
  * flow: the table of flows. One flow per connection, found by its original
  * tuple and zone; a connection that begins anew on the same tuple is a newer
  * generation, and the older one stays for late copies until it is dropped.
+ * Packets that are new after the final report are another flow, in its place.
  *
  * Here: memory, look-up, eviction, points on the path. What a packet does to
  * a flow is in count.h, what becomes an event in report.h.
@@ -125,6 +126,9 @@ unsigned flow_point_at(struct flow *, uint32_t where, unsigned direction);
 struct flow_point *flow_point(struct flow *, unsigned point);
 /* NULL when memory is out. */
 struct flow_extra *flow_extra(struct flow *);
+/* Nothing has been counted or reported; it began then, or a little later, so
+ * that it is not taken for what it was. What it knows of numbers stays. */
+void flow_begin_again(struct flow *, int64_t when_ns);
 /* Exchanges the directions. */
 void flow_turn(struct flow *);
 

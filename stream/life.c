@@ -8,6 +8,7 @@
 
 #define QUIET_MS	500	/* least time between two reports */
 #define LINGER_MS	200	/* after the last packet of a closed flow */
+#define RESET_MS	800	/* of one that was reset */
 #define DELTA_MAX	(UINT32_C(1) << 31)
 
 static uint64_t
@@ -155,12 +156,24 @@ has_news(const struct tracker *t, const struct flow *f)
 	    (since >= QUIET_MS && fresh >= t->report_bytes));
 }
 
+/* What the other end had sent before the reset reached it is still to come;
+ * a connection that was refused has nothing of the kind. */
+static uint32_t
+linger_of(const struct tracker *t, const struct flow *f)
+{
+	uint32_t linger = (f->bits & FLOW_BIT_RST) &&
+	    (f->sum[0].payload | f->sum[1].payload) != 0 ? RESET_MS : LINGER_MS;
+
+	return linger < t->window_ms ? linger : t->window_ms;
+}
+
 /* A closed connection goes on as long as packets come. */
 static void
 serve_closing(struct tracker *t, uint32_t number, uint32_t idle)
 {
 	struct flow *f = flow_get(t->flows, number);
-	uint32_t wait = is_settled(f) ? LINGER_MS : t->window_ms;
+	uint32_t linger = linger_of(t, f);
+	uint32_t wait = is_settled(f) ? linger : t->window_ms;
 
 	if (idle >= wait) {
 		finish(t, number, closing_reason(f));
@@ -169,7 +182,7 @@ serve_closing(struct tracker *t, uint32_t number, uint32_t idle)
 	if (has_news(t, f))
 		report(t, number, false);
 	flow_set_due(t->flows, number, f->active_ms +
-	    (idle >= LINGER_MS ? wait : LINGER_MS));
+	    (idle >= linger ? wait : linger));
 }
 
 static void
@@ -333,13 +346,26 @@ life_close(struct tracker *t, uint32_t number)
 	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
 }
 
+/*
+ * What was counted stands in the final report. What comes now is a flow of its
+ * own, with a start and an id of its own; what is known of sequence numbers
+ * and points stays, so that late copies are still known as copies.
+ */
 void
-life_reopen(struct tracker *t, uint32_t number)
+life_reopen(struct tracker *t, uint32_t number, struct wall when, bool alive)
 {
+	const uint16_t closing = FLOW_BIT_RST | FLOW_BIT_FIN(0) |
+	    FLOW_BIT_FIN(1) | FLOW_BIT_FIN_ACKED(0) | FLOW_BIT_FIN_ACKED(1);
 	struct flow *f = flow_get(t->flows, number);
 
-	f->bits &= (uint16_t)~FLOW_BIT_ENDED;
+	if (f->bits & FLOW_BIT_RELAY)
+		relay_forget(t, number);
+	flow_begin_again(f, when.ns);
+	f->bits &= (uint16_t)~(FLOW_BIT_ENDED | (alive ? closing : 0));
 	if (f->end != FLOW_END_REPLACED)
 		f->end = FLOW_END_NONE;
+	t->tally.n[TALLY_FLOW_MADE]++;
+	t->tally.n[TALLY_FLOW_REOPENED]++;
+	f->reported_ms = t->now_ms;
 	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
 }

@@ -45,8 +45,13 @@ bool life_is_closing(const struct flow *);
 void life_close(struct tracker *, uint32_t flow);
 /* A packet with payload came; before: what was unreported until then. */
 void life_news(struct tracker *, uint32_t flow, uint64_t before);
-/* A packet that is no copy came after the end: it was none. */
-void life_reopen(struct tracker *, uint32_t flow);
+/*
+ * A packet that is no copy came after the final report, at this time. There is
+ * one final report of a flow, so what comes from now on is another flow, which
+ * ends after the next silence, or when it is alive (payload comes) as any
+ * other. Sums are 0 after this.
+ */
+void life_reopen(struct tracker *, uint32_t flow, struct wall when, bool alive);
 /* A new connection began on the tuple of this one. */
 void life_replace(struct tracker *, uint32_t flow);
 /*

@@ -156,9 +156,26 @@ add_new(struct stream *s, uint32_t number, unsigned dir,
 	}
 	f->sum[dir].payload += r->payload;
 	f->delta_payload[dir] += r->payload;
-	if (f->bits & FLOW_BIT_ENDED)
-		life_reopen(&s->t, number);
 	life_news(&s->t, number, before);
+}
+
+/* After the final report, which does not hold this packet. opened: the bits
+ * before it came. */
+static void
+begin_again(struct stream *s, uint32_t number, unsigned dir, unsigned point,
+    const struct decoded *d, const struct copy *c,
+    const struct count_result *r, uint16_t opened)
+{
+	struct flow *f = flow_get(s->t.flows, number);
+	uint16_t fresh = (uint16_t)(f->bits & ~opened);
+
+	life_reopen(&s->t, number, c->when, r->payload != 0);
+	f->bits |= fresh;
+	f->tcp_flags[dir] = d->tcp_flags;
+	if (point != FLOW_POINTS)
+		flow_point(f, point)->packets[dir] = c->copies;
+	if (f->extra != NULL)
+		f->extra->again_sum = r->again;
 }
 
 static void
@@ -233,6 +250,7 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	struct count_result r;
 	unsigned dir = found.direction, point;
 	bool closing = life_is_closing(f), tcp = d->proto == IPPROTO_TCP;
+	uint16_t opened = f->bits;
 	uint64_t identity = 0;
 
 	if (!tcp) {
@@ -260,6 +278,8 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	s->t.tally.n[TALLY_FLOW_NEW] += r.packet;
 	s->t.tally.n[TALLY_FLOW_COPY] += !r.packet;
 	s->t.tally.n[TALLY_FLOW_DELIVERED] += c->copies;
+	if ((opened & FLOW_BIT_ENDED) && (r.packet || r.payload != 0))
+		begin_again(s, found.flow, dir, point, d, c, &r, opened);
 	f->copies += c->copies - r.packet;
 	if (r.packet || r.payload != 0) {
 		add_new(s, found.flow, dir, d, &r);

@@ -29,6 +29,7 @@ tally_bind(struct tally *t, struct ledger *ledger)
 	to[TALLY_FLOW_ODD] = ledger_noted(f, "out_of_window");
 	to[TALLY_FLOW_PARTIAL] = ledger_noted(f, "partial_packets");
 	to[TALLY_FLOW_MADE] = ledger_noted(f, "flows");
+	to[TALLY_FLOW_REOPENED] = ledger_noted(f, "flows_reopened");
 	to[TALLY_FLOW_EVICTED] = ledger_noted(f, "flows_evicted");
 	to[TALLY_FLOW_STRAY] = ledger_noted(f, "flows_stray");
 	to[TALLY_FLOW_HOLES] = ledger_noted(f, "tcp_holes_forgotten");

@@ -19,3 +19,5 @@ unit_tests += %D%/test_segments
 %C%_test_segments_LDADD = $(WORLD_LIBS)
 unit_tests += %D%/test_tunnel
 %C%_test_tunnel_LDADD = $(WORLD_LIBS)
+unit_tests += %D%/test_late
+%C%_test_late_LDADD = $(WORLD_LIBS)

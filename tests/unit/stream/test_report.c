@@ -78,7 +78,7 @@ test_start_update_end(void **state)
 	p = data(101, 10);
 	p.flags = RST | ACK;
 	world_walk(&w, &p, bridge, 2);
-	world_pass(&w, 250 * MONO_MS);
+	world_pass(&w, 850 * MONO_MS);
 	assert_int_equal(w.n_events, 3);
 	assert_true(has_type(w.events[2], "end"));
 	check_text(w.events[2], FIELD_TALLYMAN_FLOW_END_REASON, "rst");

@@ -1,0 +1,176 @@
+/*
+ * Packets that come after their time: after the final report of their flow.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "tests/unit/stream/world.h"
+
+#define MSS	1448
+
+static const struct step inside[] = { { .ifindex = V1, .seen = PORT },
+    { .ifindex = V2, .seen = OUT } };
+static const struct step outside[] = { { .ifindex = V2, .seen = PORT },
+    { .ifindex = V1, .seen = OUT } };
+
+/* C1 to C2. */
+static struct pkt
+there(uint8_t flags, uint32_t seq, uint32_t ack, size_t payload)
+{
+	return (struct pkt){ .from = C1, .to = C2, .sport = 5000, .dport = 80,
+	    .proto = IPPROTO_TCP, .flags = flags, .seq = seq, .ack = ack,
+	    .payload = payload };
+}
+
+static struct pkt
+back(uint8_t flags, uint32_t seq, uint32_t ack, size_t payload)
+{
+	return (struct pkt){ .from = C2, .to = C1, .sport = 80, .dport = 5000,
+	    .proto = IPPROTO_TCP, .flags = flags, .seq = seq, .ack = ack,
+	    .payload = payload };
+}
+
+static void
+walk_there(struct world *w, uint8_t flags, uint32_t seq, uint32_t ack,
+    size_t payload)
+{
+	struct pkt p = there(flags, seq, ack, payload);
+
+	world_walk(w, &p, inside, 2);
+}
+
+static void
+walk_back(struct world *w, uint8_t flags, uint32_t seq, uint32_t ack,
+    size_t payload)
+{
+	struct pkt p = back(flags, seq, ack, payload);
+
+	world_walk(w, &p, outside, 2);
+}
+
+/* A connection that C1 resets while C2 sends: 6 packets. */
+static void
+reset_one(struct world *w)
+{
+	walk_there(w, SYN, 99, 0, 0);
+	walk_back(w, SYN | ACK, 999, 100, 0);
+	walk_there(w, ACK, 100, 1000, 200);
+	walk_back(w, ACK, 1000, 300, MSS);
+	walk_back(w, ACK, 1000 + MSS, 300, MSS);
+	walk_there(w, RST, 300, 0, 0);
+}
+
+static void
+check_reset_one(const struct event *ev)
+{
+	check_counts(ev, 3, 3 * 40 + 200, 200, 3, 3 * 40 + 2 * MSS, 2 * MSS);
+	check_text(ev, FIELD_TALLYMAN_FLOW_END_REASON, "rst");
+}
+
+static bool
+same_flow(const struct event *a, const struct event *b)
+{
+	return strcmp(event_str(a, FIELD_TALLYMAN_FLOW_ID),
+	    event_str(b, FIELD_TALLYMAN_FLOW_ID)) == 0;
+}
+
+/* Of a flow there is one final report, and final reports hold everything. */
+static void
+test_after_reset(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, NULL);
+	reset_one(&w);
+	world_pass(&w, MONO_S);
+	assert_int_equal(world_finals(&w), 1);
+	/* In flight for long; and each is answered. */
+	walk_back(&w, ACK, 1000 + 2 * MSS, 300, MSS);
+	walk_there(&w, RST, 300, 0, 0);
+	walk_back(&w, ACK, 1000 + 3 * MSS, 300, 100);
+	walk_there(&w, RST, 300, 0, 0);
+	world_pass(&w, MONO_S);
+	assert_int_equal(world_finals(&w), 2);
+	/* Again after that, without payload. */
+	walk_there(&w, RST, 300, 0, 0);
+	world_pass(&w, MONO_S);
+	assert_int_equal(world_finals(&w), 3);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 3);
+	check_reset_one(world_final(&w, 0));
+	check_counts(world_final(&w, 1), 2, 80, 0, 2, 80 + MSS + 100,
+	    MSS + 100);
+	check_text(world_final(&w, 1), FIELD_TALLYMAN_FLOW_END_REASON, "rst");
+	check_counts(world_final(&w, 2), 1, 40, 0, 0, 0, 0);
+	assert_false(same_flow(world_final(&w, 0), world_final(&w, 1)));
+	assert_false(same_flow(world_final(&w, 0), world_final(&w, 2)));
+	assert_false(same_flow(world_final(&w, 1), world_final(&w, 2)));
+	assert_int_equal(world_noted(&w, "stream.flow", "flows"), 3);
+	assert_int_equal(world_noted(&w, "stream.flow", "flows_reopened"), 2);
+	assert_true(world_balances(&w));
+	world_fini(&w);
+}
+
+/* Late copies of what was counted are nothing new. */
+static void
+test_copies_after_reset(void **state)
+{
+	struct pkt p = back(ACK, 1000 + 2 * MSS, 300, MSS);
+	struct world w;
+
+	(void)state;
+	world_init(&w, NULL);
+	reset_one(&w);
+	world_walk(&w, &p, outside, 1);
+	world_pass(&w, MONO_S);
+	world_walk(&w, &p, outside + 1, 1);
+	world_pass(&w, MONO_S);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 3, 3 * 40 + 200, 200, 4,
+	    4 * 40 + 3 * MSS, 3 * MSS);
+	world_fini(&w);
+}
+
+/* A reset that nobody believed: the connection goes on as one flow, however
+ * long it is silent. */
+static void
+test_forged_reset(void **state)
+{
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	reset_one(&w);
+	world_pass(&w, MONO_S);
+	for (i = 0; i < 5; i++) {
+		walk_there(&w, ACK, 300 + i * 100, 1000 + 2 * MSS, 100);
+		walk_back(&w, ACK, 1000 + 2 * MSS, 400 + i * 100, 0);
+		world_pass(&w, 2 * MONO_S);
+	}
+	assert_int_equal(world_finals(&w), 1);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 2);
+	check_reset_one(world_final(&w, 0));
+	check_counts(world_final(&w, 1), 5, 5 * 140, 500, 5, 5 * 40, 0);
+	world_fini(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_after_reset),
+		cmocka_unit_test(test_copies_after_reset),
+		cmocka_unit_test(test_forged_reset),
+	};
+
+	return cmocka_run_group_tests_name("late", tests, NULL, NULL);
+}
