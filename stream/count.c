@@ -58,6 +58,22 @@ count_tcp_fits(const struct flow *f, unsigned dir, const struct decoded *d)
 	return true;
 }
 
+static bool
+is_close(const struct flow *f, unsigned dir, uint32_t seq)
+{
+	return seq - f->base[dir] <= f->next[dir] - f->base[dir] ||
+	    is_near(seq, f->next[dir], END_NEAR);
+}
+
+bool
+count_tcp_is_close(const struct flow *f, unsigned dir, const struct decoded *d)
+{
+	if (f->bits & FLOW_BIT_BASED(dir))
+		return is_close(f, dir, d->seq);
+	return (d->tcp_flags & DECODE_TCP_ACK) &&
+	    (f->bits & FLOW_BIT_BASED(!dir)) && is_close(f, !dir, d->ack);
+}
+
 static uint32_t
 distance(uint32_t a, uint32_t b)
 {

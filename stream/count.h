@@ -51,6 +51,11 @@ struct count_result count_tcp(struct cover_pool *, struct flow *,
 bool count_tcp_fits(const struct flow *, unsigned direction,
     const struct decoded *);
 
+/* Is it also within what the flow has shown, or not far from where it stands?
+ * By chance in one of 128 cases, as long as the flow is short. */
+bool count_tcp_is_close(const struct flow *, unsigned direction,
+    const struct decoded *);
+
 /*
  * How far this TCP packet's numbers are from where the flow stands: a packet
  * of the flow is nearer than the window, any other one by chance 2^31 away.

@@ -68,21 +68,33 @@ make_flow(struct tracker *t, struct place *p, unsigned side, bool sure,
 	return number;
 }
 
-/* The generation that a TCP packet belongs to; FLOW_NONE: a new one. */
+/*
+ * The generation that a TCP packet belongs to; FLOW_NONE: a new one. A late
+ * copy of an older one often fits a newer one, whose window could be that
+ * large: it is the older one's, when it is close to what that one has shown
+ * and not to what the newer one has.
+ */
 static uint32_t
 pick_generation(struct tracker *t, uint32_t newest, unsigned side,
     const struct decoded *d)
 {
 	const uint8_t begin = DECODE_TCP_SYN | DECODE_TCP_ACK;
-	uint32_t number;
+	uint32_t number, fits = FLOW_NONE;
 
 	for (number = newest; number != FLOW_NONE;) {
 		struct flow *f = flow_get(t->flows, number);
+		unsigned dir = side != tracker_side(f);
 
-		if (count_tcp_fits(f, side != tracker_side(f), d))
-			return number;
+		if (count_tcp_fits(f, dir, d)) {
+			if (count_tcp_is_close(f, dir, d))
+				return number;
+			if (fits == FLOW_NONE)
+				fits = number;
+		}
 		number = f->older;
 	}
+	if (fits != FLOW_NONE)
+		return fits;
 	if ((d->tcp_flags & begin) == DECODE_TCP_SYN)
 		return FLOW_NONE;
 	return newest;

@@ -1,5 +1,6 @@
 /*
- * Packets that come after their time: after the final report of their flow.
+ * Packets that come after their time: after the final report of their flow, or
+ * after a new connection has begun on the same tuple.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,6 +164,36 @@ test_forged_reset(void **state)
 	world_fini(&w);
 }
 
+/*
+ * The tuple is used again with a random number below the old one, and a queue
+ * holds copies of the old connection back.
+ */
+static void
+test_copies_of_the_one_before(void **state)
+{
+	const uint32_t old = 0x20000000, new = 0x10000000;
+	struct pkt late = there(ACK, old + 1 + MSS, 1000, MSS);
+	struct world w;
+
+	(void)state;
+	world_init(&w, NULL);
+	walk_there(&w, SYN, old, 0, 0);
+	walk_back(&w, SYN | ACK, 999, old + 1, 0);
+	walk_there(&w, ACK, old + 1, 1000, MSS);
+	world_walk(&w, &late, inside, 1);
+	walk_there(&w, SYN, new, 0, 0);
+	walk_back(&w, SYN | ACK, 0x70000000, new + 1, 0);
+	world_walk(&w, &late, inside + 1, 1);
+	walk_there(&w, ACK, new + 1, 0x70000001, 77);
+	world_walk(&w, &late, inside + 1, 1);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 2);
+	check_counts(world_final(&w, 0), 3, 3 * 40 + 2 * MSS, 2 * MSS, 1, 40,
+	    0);
+	check_counts(world_final(&w, 1), 2, 2 * 40 + 77, 77, 1, 40, 0);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -170,6 +201,7 @@ main(void)
 		cmocka_unit_test(test_after_reset),
 		cmocka_unit_test(test_copies_after_reset),
 		cmocka_unit_test(test_forged_reset),
+		cmocka_unit_test(test_copies_of_the_one_before),
 	};
 
 	return cmocka_run_group_tests_name("late", tests, NULL, NULL);
