@@ -304,11 +304,13 @@ count_tcp(struct cover_pool *pool, struct flow *f, unsigned dir,
 		from++;
 	}
 	to = from + d->payload_len;
-	if (d->payload_len != 0) {
-		if (!(f->bits & FLOW_BIT_BASED(dir)))
-			start_at(f, dir, from);
+	/* A plain ACK is a place to measure from too, when the SYN was not
+	 * captured; the number of a reset may be anything. */
+	if (!(f->bits & FLOW_BIT_BASED(dir)) && (d->payload_len != 0 ||
+	    !(d->tcp_flags & DECODE_TCP_RST)))
+		start_at(f, dir, from);
+	if (d->payload_len != 0)
 		r.odd = !check_window(pool, f, dir, from, to, odd);
-	}
 	if (d->payload_len == 0 || r.odd) {
 		r.packet = count_bare(f, dir, point);
 		take_flags(f, dir, d);

@@ -1,6 +1,7 @@
 /*
- * Packets that come after their time: after the final report of their flow, or
- * after a new connection has begun on the same tuple.
+ * Packets that come after their time: after the final report of their flow,
+ * after a new connection has begun on the same tuple, or without the
+ * beginning that would tell whose they are.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -194,6 +195,53 @@ test_copies_of_the_one_before(void **state)
 	world_fini(&w);
 }
 
+/*
+ * C1's port on the wire goes to C2, whose SYN was not captured, and whose
+ * numbers are not far from those of C1.
+ */
+static void
+test_port_reuse_without_syn(void **state)
+{
+	const uint32_t near = UINT32_C(1) << 26;
+	struct snat one = world_snat(V1, 40000), two = world_snat(V2, 40000);
+	struct pkt p = { .from = C1, .to = FAR, .sport = 40000, .dport = 443,
+	    .proto = IPPROTO_TCP, .flags = SYN, .seq = 99 };
+	struct pkt b = { .from = FAR, .to = C2, .sport = 443, .dport = 50000,
+	    .proto = IPPROTO_TCP, .flags = ACK, .seq = near + 7000,
+	    .ack = near, .payload = 300 };
+	struct world w;
+
+	(void)state;
+	world_init(&w, NULL);
+	world_nat(&w, STREAM_NAT_NEW, IPPROTO_TCP, C1, 40000, FAR, 443, FAR,
+	    443, HOST_IP, 40000, 40000);
+	world_walk(&w, &p, one.there, 3);
+	p.flags = ACK;
+	p.seq = 100;
+	p.payload = 1000;
+	world_walk(&w, &p, one.there, 3);
+	world_nat(&w, STREAM_NAT_DESTROY, IPPROTO_TCP, C1, 40000, FAR, 443,
+	    FAR, 443, HOST_IP, 40000, 40000);
+	world_nat(&w, STREAM_NAT_NEW, IPPROTO_TCP, C2, 50000, FAR, 443, FAR,
+	    443, HOST_IP, 40000, 50000);
+	p = (struct pkt){ .from = C2, .to = FAR, .sport = 50000, .dport = 443,
+	    .proto = IPPROTO_TCP, .flags = ACK, .seq = near,
+	    .ack = near + 7000 };
+	world_walk(&w, &p, two.there, 3);
+	world_walk(&w, &b, two.back, 3);
+	p.payload = 500;
+	p.ack += 300;
+	world_walk(&w, &p, two.there, 3);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 2);
+	check_counts(world_find(&w, C1, 40000, FAR, 443), 2, 2 * 40 + 1000,
+	    1000, 0, 0, 0);
+	check_counts(world_find(&w, C2, 50000, FAR, 443), 2, 2 * 40 + 500, 500,
+	    1, 340, 300);
+	assert_int_equal(world_noted(&w, "stream.flow", "copies"), 5 * 2);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -202,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_copies_after_reset),
 		cmocka_unit_test(test_forged_reset),
 		cmocka_unit_test(test_copies_of_the_one_before),
+		cmocka_unit_test(test_port_reuse_without_syn),
 	};
 
 	return cmocka_run_group_tests_name("late", tests, NULL, NULL);
