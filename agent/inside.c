@@ -16,6 +16,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/inside.h"
+#include "agent/procfs.h"
 #include "agent/sockets.h"
 #include "lib/mono.h"
 #include "lib/netns.h"
@@ -32,7 +33,6 @@
 /* What searches in a namespace may owe of such pauses. Less than VISIT_NS, or
  * it would be forgotten. */
 #define OWED_NS		(500 * MONO_MS)
-#define CGROUP_BYTES	4096
 #define PATH_BYTES	256
 
 /* Where Docker and podman put a container, with either cgroup driver. */
@@ -155,23 +155,6 @@ read_pids(struct inside *in, const char *id, uint32_t *pids, size_t n)
 	return i;
 }
 
-static bool
-is_in_container(int dir, const char *id)
-{
-	char text[CGROUP_BYTES];
-	size_t used = 0;
-	ssize_t n;
-	int fd = openat(dir, "cgroup", O_RDONLY | O_CLOEXEC);
-
-	if (fd == -1)
-		return false;
-	while (used < sizeof(text) &&
-	    (n = read(fd, text + used, sizeof(text) - used)) > 0)
-		used += (size_t)n;
-	close(fd);
-	return memmem(text, used, id, strlen(id)) != NULL;
-}
-
 static int
 open_process(uint32_t pid)
 {
@@ -190,7 +173,7 @@ open_netns(uint32_t pid, const char *id)
 	if (dir == -1)
 		return -1;
 	ns = openat(dir, "ns/net", O_RDONLY | O_CLOEXEC);
-	if (ns != -1 && !is_in_container(dir, id)) {
+	if (ns != -1 && !procfs_is_in(dir, id)) {
 		close(ns);
 		ns = -1;
 	}

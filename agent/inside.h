@@ -4,9 +4,10 @@
  * Broker only: it reads /proc and cgroups of others.
  *
  * A process counts as the container's when its cgroup names the container at
- * the moment of the look. A container that may write cgroups itself can name
- * one after another container and pass for that one; all else that is read is
- * the kernel's: pids, inode numbers, netlink answers.
+ * the moment of the look, as the outermost one: what a container makes below
+ * its own is not believed. A user to whom cgroups are delegated can name one
+ * after a container; all else that is read is the kernel's: pids, inode
+ * numbers, netlink answers.
  *
  * Threads: the broker's. Bounded: VISITED namespaces kept open, SEARCH_FDS
  * descriptors looked at in one search.

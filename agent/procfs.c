@@ -9,6 +9,8 @@
 
 #include "agent/procfs.h"
 
+#include "enrich/identity.h"
+
 #define PART_BYTES	4096
 
 static size_t
@@ -79,14 +81,33 @@ open_process(uint32_t pid)
 	return dir == -1 ? -ESRCH : dir;
 }
 
+/* The agent may run in a container itself (Docker in Docker). Then that one's
+ * id stands before those of the containers that it watches. */
 static bool
-is_of_container(int dir, const char *container)
+is_our_own(const uint8_t id[static 32])
 {
 	char text[PART_BYTES];
+	uint8_t own[32];
+	size_t n = read_file(AT_FDCWD, "/proc/self/cgroup", text,
+	    sizeof(text));
+
+	return identity_read_cgroup(text, n, own) > 0 &&
+	    memcmp(own, id, sizeof(own)) == 0;
+}
+
+bool
+procfs_is_in(int dir, const char *container)
+{
+	char text[PART_BYTES];
+	uint8_t wanted[32], found[32];
 	size_t n = read_file(dir, "cgroup", text, sizeof(text));
 
-	return strlen(container) == 64 &&
-	    memmem(text, n, container, 64) != NULL;
+	if (strlen(container) != 64 ||
+	    !identity_find_id(container, 64, wanted) ||
+	    identity_read_cgroup(text, n, found) <= 0)
+		return false;
+	return memcmp(found, wanted, sizeof(found)) == 0 ||
+	    (is_our_own(found) && memmem(text, n, container, 64) != NULL);
 }
 
 static bool
@@ -109,7 +130,7 @@ procfs_open_netns(uint32_t pid, const char *container, struct buf *text)
 	if (dir < 0)
 		return dir;
 	ns = openat(dir, "ns/net", O_RDONLY | O_CLOEXEC);
-	if (ns == -1 || !is_of_container(dir, container))
+	if (ns == -1 || !procfs_is_in(dir, container))
 		goto fail;
 	if (fstat(ns, &st) == -1 || is_ours(&st)) {
 		rc = -EEXIST;

@@ -5,6 +5,7 @@
 #ifndef AGENT_PROCFS_H
 #define AGENT_PROCFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,11 +28,16 @@ enum procfs_part {
 int procfs_read(uint32_t pid, void *out);
 
 /*
- * The network namespace of a process, if the 64 digits of container stand in
- * its cgroup; the descriptor is for setns(2). text gets the namespace's inode,
- * a space, the first PROCFS_SOCKETS bytes of net/udp, a NUL, and those of
- * net/tcp. -ESRCH: gone, or not of that container; -EEXIST: it is our own
- * namespace; -errno.
+ * Whether the process of this directory is in the container (64 digits) by its
+ * cgroup now, as identity_read_cgroup tells. dir: of /proc/PID.
+ */
+bool procfs_is_in(int dir, const char *container);
+
+/*
+ * The network namespace of a process, if it is in the container; the
+ * descriptor is for setns(2). text gets the namespace's inode, a space, the
+ * first PROCFS_SOCKETS bytes of net/udp, a NUL, and those of net/tcp. -ESRCH:
+ * gone, or not of that container; -EEXIST: it is our own namespace; -errno.
  */
 #define PROCFS_SOCKETS	16384
 int procfs_open_netns(uint32_t pid, const char *container, struct buf *text);

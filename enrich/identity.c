@@ -16,6 +16,7 @@ static const char *const runtime_names[] = {
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ID_DIGITS	64
 
 bool
 identity_is_runtime_path(const char *exe)
@@ -361,22 +362,62 @@ identity_is_stage(const struct identity_exec *x)
 	return is_host_rootfs(x->cwd);
 }
 
-/* podman and CRI-O put conmon, which watches a container from the host, into
- * libpod-conmon-ID.scope and crio-conmon-ID.scope. */
+/*
+ * One part of a path: ID, or RUNTIME-ID.scope and RUNTIME-ID, with a colon
+ * where containerd was given systemd's form without its driver. podman and
+ * CRI-O put conmon, which watches a container from the host, into
+ * libpod-conmon-ID.scope and crio-conmon-ID.scope.
+ */
+static bool
+part_names(const char *part, size_t len, uint8_t id[static 32])
+{
+	static const char watcher[] = "conmon-", scope[] = ".scope";
+	const size_t n = sizeof(watcher) - 1, m = sizeof(scope) - 1;
+	const char *at;
+
+	if (len > m && memcmp(part + len - m, scope, m) == 0)
+		len -= m;
+	if (len < ID_DIGITS)
+		return false;
+	at = part + len - ID_DIGITS;
+	if (find_id(at, ID_DIGITS, id) == NULL)
+		return false;
+	return at == part || ((at[-1] == '-' || at[-1] == ':') &&
+	    !((size_t)(at - part) >= n && memcmp(at - n, watcher, n) == 0));
+}
+
+/* The outermost part that names one: what is below it, the container may have
+ * made itself. */
 static bool
 names_container(const char *path, size_t len, uint8_t id[static 32])
 {
-	static const char watcher[] = "conmon-";
-	const size_t n = sizeof(watcher) - 1;
-	const char *at = find_id(path, len, id);
+	const char *slash;
+	size_t part;
 
-	return at != NULL && !((size_t)(at - path) >= n &&
-	    memcmp(at - n, watcher, n) == 0);
+	for (; len > 0; path += part, len -= part) {
+		slash = memchr(path, '/', len);
+		part = slash == NULL ? len : (size_t)(slash - path);
+		if (part_names(path, part, id))
+			return true;
+		part += slash != NULL;
+	}
+	return false;
+}
+
+/* Below here a user without rights may make cgroups of any name (systemd
+ * delegates them); containers without root live there too. */
+static bool
+is_of_users(const char *path, size_t len)
+{
+	static const char users[] = "/user.slice/";
+
+	return len >= sizeof(users) - 1 &&
+	    memcmp(path, users, sizeof(users) - 1) == 0;
 }
 
 /* One line: "ID:CONTROLLERS:PATH". */
 static bool
-read_line(const char *line, size_t len, uint8_t id[static 32], bool *found)
+read_line(const char *line, size_t len, uint8_t id[static 32], int *found)
 {
 	const char *first = memchr(line, ':', len), *second;
 	size_t rest;
@@ -389,14 +430,16 @@ read_line(const char *line, size_t len, uint8_t id[static 32], bool *found)
 		return false;
 	second++;
 	rest = (size_t)(line + len - second);
-	*found = names_container(second, rest, id);
+	*found = !names_container(second, rest, id) ? 0 :
+	    is_of_users(second, rest) ? 2 : 1;
 	return rest > 0 && second[0] == '/';
 }
 
 int
 identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32])
 {
-	bool found;
+	uint8_t said[32];
+	int found, best = 0;
 	size_t lines = 0;
 
 	while (len > 0) {
@@ -404,15 +447,18 @@ identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32])
 		size_t n = nl == NULL ? len : (size_t)(nl - text);
 
 		if (n > 0) {
-			if (!read_line(text, n, id, &found))
-				return -EINVAL;
+			if (!read_line(text, n, said, &found))
+				return best != 0 ? best : -EINVAL;
 			lines++;
-			if (found)
+			if (found != 0 && (best == 0 || found == 1))
+				memcpy(id, said, sizeof(said));
+			if (found == 1)
 				return 1;
+			best |= found;
 		}
 		n = nl == NULL ? n : n + 1;
 		text += n;
 		len -= n;
 	}
-	return lines == 0 ? -EINVAL : 0;
+	return lines == 0 ? -EINVAL : best;
 }

@@ -48,9 +48,14 @@ bool identity_read_runtime(const struct identity_exec *,
  * copy of itself): not yet the container's program. */
 bool identity_is_stage(const struct identity_exec *);
 
-/* Container id in the text of /proc/PID/cgroup. 1 found, 0 there is none,
- * -EINVAL text that is no cgroup file. An exiting task's lines of version 1
- * all say "/": whether it exits is for the caller to know. */
+/*
+ * Container id in the text of /proc/PID/cgroup: of the outermost part of a
+ * path that is an id or ends in one as runtimes write them, since a container
+ * may make what is below. 1 found; 2 found, but where a user may make cgroups
+ * of any name (user.slice: containers without root); 0 there is none; -EINVAL
+ * text that is no cgroup file. An exiting task's lines of version 1 all say
+ * "/": whether it exits is for the caller to know.
+ */
 int identity_read_cgroup(const char *text, size_t len, uint8_t id[static 32]);
 /*
  * Not every id is 64 hex digits: containerd's users choose theirs, buildkit

@@ -188,7 +188,7 @@ learn_owner(struct process_table *t, struct process *p,
 	    a->exe_len)) ? PROCESS_STAGE : PROCESS_CONTAINER, 0);
 	memcpy(p->id, id, sizeof(p->id));
 	p->method = PROCESS_BY_CGROUP;
-	p->confidence = PROCESS_HIGH;
+	p->confidence = found == 1 ? PROCESS_HIGH : PROCESS_MEDIUM;
 }
 
 void

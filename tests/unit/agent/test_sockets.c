@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -273,6 +275,8 @@ test_host(void **state)
 
 #define CONTAINER \
 	"5ca1ab1e0000000000000000000000000000000000000000000000005ca1ab1e"
+#define OTHER \
+	"0ddba11000000000000000000000000000000000000000000000000000ddba11"
 #define MANY	16000
 
 static void
@@ -285,10 +289,10 @@ write_file(const char *path, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* This process is in a container, as far as it can see itself. False where it
- * may not. */
+/* A process is in a container, as far as this one can see. False where it may
+ * not. */
 static bool
-play_container(void)
+play_container(pid_t pid)
 {
 	char path[64], text[128];
 
@@ -298,11 +302,55 @@ play_container(void)
 		return false;
 	assert_int_equal(mkdir("/sys/fs/cgroup/docker", 0700), 0);
 	assert_int_equal(mkdir("/sys/fs/cgroup/docker/" CONTAINER, 0700), 0);
-	snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	snprintf(text, sizeof(text), "%d\n", (int)pid);
 	write_file("/sys/fs/cgroup/docker/" CONTAINER "/cgroup.procs", text);
 	write_file("/sys/fs/cgroup/it", "0::/docker/" CONTAINER "\n");
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)getpid());
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	return mount("/sys/fs/cgroup/it", path, NULL, MS_BIND, NULL) == 0;
+}
+
+static pid_t
+start_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_int_not_equal(pid, -1);
+	return pid;
+}
+
+static void
+end_child(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* A container made a cgroup of another one's name below its own. */
+static void
+test_name_below(void **state)
+{
+	struct inside *in = inside_new();
+	pid_t child = start_child();
+	struct enrich_netns ns;
+
+	(void)state;
+	if (!play_container(child)) {
+		end_child(child);
+		inside_free(in);
+		skip();
+	}
+	assert_int_equal(inside_netns(in, CONTAINER, (uint32_t)child, &ns), 0);
+	write_file("/sys/fs/cgroup/it", "0::/docker/" OTHER "/docker/"
+	    CONTAINER "\n");
+	assert_int_equal(inside_netns(in, CONTAINER, (uint32_t)child, &ns),
+	    -ESRCH);
+	assert_int_equal(inside_netns(in, OTHER, (uint32_t)child, &ns), 0);
+	end_child(child);
+	inside_free(in);
 }
 
 /* One container with very many descriptors does not take all the time. */
@@ -316,7 +364,7 @@ test_share(void **state)
 	struct enrich_socket q;
 
 	(void)state;
-	if (setrlimit(RLIMIT_NOFILE, &room) == -1 || !play_container()) {
+	if (setrlimit(RLIMIT_NOFILE, &room) == -1 || !play_container(getpid())) {
 		inside_free(in);
 		close(fd);
 		skip();
@@ -348,6 +396,7 @@ main(void)
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_name_below),
 		cmocka_unit_test(test_share),
 	};
 

@@ -177,17 +177,29 @@ reads_cgroups(void **state)
 		{ "9:name=systemd:/docker/" ID "\n0::/\n", 1 },
 		{ "0::/system.slice/docker-" ID ".scope\n", 1 },
 		{ "0::/user.slice/user-1000.slice/user@1000.service/"
-		    "user.slice/libpod-" ID ".scope/container\n", 1 },
+		    "user.slice/libpod-" ID ".scope/container\n", 2 },
 		{ "0::/kubepods.slice/kubepods-burstable.slice/"
 		    "kubepods-burstable-pod0a1b.slice/cri-containerd-" ID
 		    ".scope\n", 1 },
 		{ "4:memory:/docker/" ID "/docker/" OTHER "\n", 1 },
+		/* A name that a container or a user made. */
+		{ "0::/system.slice/docker-" ID ".scope/docker-" OTHER
+		    ".scope\n", 1 },
+		{ "1:name=systemd:/user.slice/docker-" OTHER ".scope\n"
+		    "0::/docker/" ID "\n", 1 },
+		{ "1:name=systemd:/user.slice/docker-" ID ".scope\n"
+		    "0::/\nnonsense", 2 },
+		{ "0::/docker/x" ID "\n", 0 },
+		{ "0::/system.slice/docker-" ID ".service\n", 0 },
+		{ "0::/docker/" ID ".x/y\n", 0 },
+		{ "0::/system.slice/containerd.service/kubepods-burstable-"
+		    "pod0a1b.slice:cri-containerd:" ID "\n", 1 },
 		{ "9:cpu:/\n0::/docker/" ID "\n", 1 },
 		/* Version 2 only: Docker with cgroupfs, rootless, systemd in a
 		 * container, read from inside of a cgroup namespace. */
 		{ "0::/docker/" ID "\n", 1 },
 		{ "0::/user.slice/user-1000.slice/user@1000.service/"
-		    "user.slice/docker-" ID ".scope\n", 1 },
+		    "user.slice/docker-" ID ".scope\n", 2 },
 		{ "0::/system.slice/docker-" ID ".scope/init.scope\n", 1 },
 		{ "0::/../docker-" ID ".scope\n", 1 },
 		{ "0::/machine.slice/libpod-" ID ".scope/container\n", 1 },
@@ -217,7 +229,7 @@ reads_cgroups(void **state)
 		rc = identity_read_cgroup(files[i].text,
 		    strlen(files[i].text), id);
 		assert_int_equal(rc < 0 ? -1 : rc, files[i].rc);
-		if (rc == 1)
+		if (rc > 0)
 			assert_id(id, ID);
 	}
 }
