@@ -23,6 +23,8 @@
 
 #define LOOK_PIDS	16	/* processes looked at for a namespace */
 #define SEARCH_PIDS	1024	/* and for a socket */
+#define SEARCH_CGROUPS	256	/* of one container, */
+#define SEARCH_DEPTH	8	/* so deep below its own */
 #define SEARCH_FDS	16384	/* descriptors looked at in one search */
 #define ALL_FDS		262144	/* and of all processes */
 #define VISITED		16	/* namespaces with a socket of ours */
@@ -109,7 +111,8 @@ inside_free(struct inside *in)
 	free(in);
 }
 
-static FILE *
+/* The directory of the container's own cgroup; -1: not here. */
+static int
 open_at(size_t root, size_t home, const char *id)
 {
 	char name[PATH_BYTES], path[2 * PATH_BYTES];
@@ -118,41 +121,97 @@ open_at(size_t root, size_t home, const char *id)
 	(void)snprintf(name, sizeof(name), "%.*s%s%s",
 	    (int)(strchr(homes[home], '%') - homes[home]), homes[home], id,
 	    strchr(homes[home], '%') + 2);
-	(void)snprintf(path, sizeof(path), "%s/%s/cgroup.procs", roots[root],
-	    name);
-	return fopen(path, "re");
+	(void)snprintf(path, sizeof(path), "%s/%s", roots[root], name);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static FILE *
-open_procs(struct inside *in, const char *id)
+static int
+open_cgroup(struct inside *in, const char *id)
 {
-	FILE *f = open_at(in->root, in->home, id);
+	int dir = open_at(in->root, in->home, id);
 	size_t r, h;
 
-	for (r = 0; f == NULL && r < ROOTS; r++)
-		for (h = 0; f == NULL && h < HOMES; h++) {
-			f = open_at(r, h, id);
-			if (f == NULL)
+	for (r = 0; dir == -1 && r < ROOTS; r++)
+		for (h = 0; dir == -1 && h < HOMES; h++) {
+			dir = open_at(r, h, id);
+			if (dir == -1)
 				continue;
 			in->root = r;
 			in->home = h;
 		}
-	return f;
+	return dir;
 }
 
-/* The container's processes, at most n. */
-static size_t
-read_pids(struct inside *in, const char *id, uint32_t *pids, size_t n)
-{
-	FILE *f = open_procs(in, id);
-	size_t i = 0;
+/* Processes of a container; cut: there are more. */
+struct listing {
+	uint32_t	*pids;
+	size_t		 n, max;
+	size_t		 cgroups;	/* that may still be looked at */
+	bool		 cut;
+};
 
-	if (f == NULL)
-		return 0;
-	while (i < n && fscanf(f, "%" SCNu32, &pids[i]) == 1)
-		i += pids[i] != 0;
+static void
+list_own(int cgroup, struct listing *l)
+{
+	int fd = openat(cgroup, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *f = fd == -1 ? NULL : fdopen(fd, "r");
+	uint32_t pid;
+
+	if (f == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while (!l->cut && fscanf(f, "%" SCNu32, &pid) == 1) {
+		l->cut = l->n == l->max;
+		if (!l->cut && pid != 0)
+			l->pids[l->n++] = pid;
+	}
 	fclose(f);
-	return i;
+}
+
+/* systemd in a container, and Docker in Docker, put processes into cgroups
+ * below. Takes the descriptor; depth: how far down it may still go. */
+static void
+list_all(int cgroup, unsigned depth, struct listing *l)
+{
+	DIR *dir = fdopendir(cgroup);
+	struct dirent *d;
+	int child;
+
+	if (dir == NULL) {
+		close(cgroup);
+		return;
+	}
+	list_own(cgroup, l);
+	while (!l->cut && (d = readdir(dir)) != NULL) {
+		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+			continue;
+		l->cut = depth == 0 || l->cgroups == 0;
+		if (l->cut)
+			break;
+		l->cgroups--;
+		child = openat(cgroup, d->d_name, O_RDONLY | O_DIRECTORY |
+		    O_NOFOLLOW | O_CLOEXEC);
+		if (child != -1)
+			list_all(child, depth - 1, l);
+	}
+	closedir(dir);
+}
+
+/* The container's processes, at most n, those of its own cgroup first. */
+static size_t
+read_pids(struct inside *in, const char *id, uint32_t *pids, size_t n,
+    bool *cut)
+{
+	struct listing l = { .pids = pids, .max = n,
+	    .cgroups = SEARCH_CGROUPS };
+	int dir = open_cgroup(in, id);
+
+	if (dir != -1)
+		list_all(dir, SEARCH_DEPTH, &l);
+	*cut = l.cut;
+	return l.n;
 }
 
 static int
@@ -222,8 +281,9 @@ find_netns(struct inside *in, const char *id, uint32_t hint, struct stat *st)
 	uint32_t pids[LOOK_PIDS + 1] = { hint };
 	size_t n, i;
 	int ns, best = -1;
+	bool cut;
 
-	n = 1 + read_pids(in, id, &pids[1], LOOK_PIDS);
+	n = 1 + read_pids(in, id, &pids[1], LOOK_PIDS, &cut);
 	for (i = hint == 0 ? 1 : 0; i < n; i++) {
 		ns = open_netns(pids[i], id);
 		if (ns == -1)
@@ -369,11 +429,12 @@ search_container(struct inside *in, const char *id, struct waiting *w)
 {
 	uint32_t *pids = calloc(SEARCH_PIDS, sizeof(*pids));
 	size_t left = SEARCH_FDS, n, i;
+	bool cut;
 	int dir;
 
 	if (pids == NULL)
 		return;
-	n = read_pids(in, id, pids, SEARCH_PIDS);
+	n = read_pids(in, id, pids, SEARCH_PIDS, &cut);
 	for (i = 0; i < n && left > 0; i++) {
 		dir = open_process(pids[i]);
 		if (dir == -1)

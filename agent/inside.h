@@ -9,8 +9,11 @@
  * after a container; all else that is read is the kernel's: pids, inode
  * numbers, netlink answers.
  *
+ * Its processes are those of its cgroup and of all below, own ones first.
+ *
  * Threads: the broker's. Bounded: VISITED namespaces kept open, SEARCH_FDS
- * descriptors looked at in one search.
+ * descriptors, SEARCH_PIDS processes and SEARCH_CGROUPS cgroups looked at in
+ * one search.
  *
  * Source: cgroups(7), proc(5), network_namespaces(7), linux/net_namespace.h,
  * sock_diag(7).

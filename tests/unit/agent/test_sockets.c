@@ -277,6 +277,7 @@ test_host(void **state)
 	"5ca1ab1e0000000000000000000000000000000000000000000000005ca1ab1e"
 #define OTHER \
 	"0ddba11000000000000000000000000000000000000000000000000000ddba11"
+#define CGROUP	"/sys/fs/cgroup/docker/" CONTAINER
 #define MANY	16000
 
 static void
@@ -301,9 +302,9 @@ play_container(pid_t pid)
 	    mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL) == -1)
 		return false;
 	assert_int_equal(mkdir("/sys/fs/cgroup/docker", 0700), 0);
-	assert_int_equal(mkdir("/sys/fs/cgroup/docker/" CONTAINER, 0700), 0);
+	assert_int_equal(mkdir(CGROUP, 0700), 0);
 	snprintf(text, sizeof(text), "%d\n", (int)pid);
-	write_file("/sys/fs/cgroup/docker/" CONTAINER "/cgroup.procs", text);
+	write_file(CGROUP "/cgroup.procs", text);
 	write_file("/sys/fs/cgroup/it", "0::/docker/" CONTAINER "\n");
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	return mount("/sys/fs/cgroup/it", path, NULL, MS_BIND, NULL) == 0;
@@ -353,6 +354,32 @@ test_name_below(void **state)
 	inside_free(in);
 }
 
+/* Docker's own cgroup of a container is empty where systemd runs inside. */
+static void
+test_cgroups_below(void **state)
+{
+	struct inside *in = inside_new();
+	pid_t child = start_child();
+	struct enrich_netns ns;
+	char text[32];
+
+	(void)state;
+	if (!play_container(child)) {
+		end_child(child);
+		inside_free(in);
+		skip();
+	}
+	write_file(CGROUP "/cgroup.procs", "");
+	assert_int_equal(inside_netns(in, CONTAINER, 0, &ns), -ESRCH);
+	assert_int_equal(mkdir(CGROUP "/init.scope", 0700), 0);
+	assert_int_equal(mkdir(CGROUP "/init.scope/a", 0700), 0);
+	snprintf(text, sizeof(text), "%d\n", (int)child);
+	write_file(CGROUP "/init.scope/a/cgroup.procs", text);
+	assert_int_equal(inside_netns(in, CONTAINER, 0, &ns), 0);
+	end_child(child);
+	inside_free(in);
+}
+
 /* One container with very many descriptors does not take all the time. */
 static void
 test_share(void **state)
@@ -397,6 +424,7 @@ main(void)
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_name_below),
+		cmocka_unit_test(test_cgroups_below),
 		cmocka_unit_test(test_share),
 	};
 
