@@ -30,6 +30,7 @@ struct ask {
 	bool			 lost;		/* the first of them said so */
 	struct ledger_stage	*stage;
 	ledger_count		*refused, *malformed, *behind;
+	ledger_count		*cut_pids, *cut_fds;
 	char			 chunk[WIRE_CHUNK];
 };
 
@@ -147,6 +148,10 @@ take(struct ask *a, struct wire_answer *answer, int fd)
 	ledger_add(&a->stage->delivered, 1);
 	if (answer->flags & WIRE_LOST)
 		ledger_add(a->behind, 1);
+	if (answer->flags & WIRE_CUT_PIDS)
+		ledger_add(a->cut_pids, 1);
+	if (answer->flags & WIRE_CUT_FDS)
+		ledger_add(a->cut_fds, 1);
 	if (answer->verb == WIRE_DOCKER_EVENTS ||
 	    (a->whole.len == 0 && (answer->flags & WIRE_LAST))) {
 		a->answer(a->ctx, answer, a->chunk, answer->len, fd);
@@ -210,6 +215,8 @@ ask_new(struct loop *loop, int fd, struct ledger *ledger, ask_answer_fn answer,
 	a->stage = ledger_stage(ledger, "broker.answers");
 	a->malformed = ledger_outside(a->stage, "malformed");
 	a->behind = ledger_outside(a->stage, "docker_bytes_lost");
+	a->cut_pids = ledger_noted(a->stage, "searches_cut_processes");
+	a->cut_fds = ledger_noted(a->stage, "searches_cut_descriptors");
 	a->refused = ledger_noted(a->stage, "requests_refused");
 	a->watch = loop_fd_add(loop, fd, LOOP_READ, 0, on_wire, a);
 	if (a->watch == NULL) {

@@ -68,8 +68,8 @@ answer_to(const struct wire_request *req, int status)
 }
 
 static void
-reply(struct broker *b, const struct wire_request *req, int status,
-    const void *bytes, size_t len, int fd)
+reply_noted(struct broker *b, const struct wire_request *req, int status,
+    const void *bytes, size_t len, int fd, uint32_t notes)
 {
 	struct wire_answer a = answer_to(req, status);
 
@@ -78,7 +78,15 @@ reply(struct broker *b, const struct wire_request *req, int status,
 			close(fd);
 		return;
 	}
+	a.flags = notes;
 	(void)outbox_put(b->outbox, &a, bytes, len, true, fd);
+}
+
+static void
+reply(struct broker *b, const struct wire_request *req, int status,
+    const void *bytes, size_t len, int fd)
+{
+	reply_noted(b, req, status, bytes, len, fd, 0);
 }
 
 static void
@@ -249,7 +257,7 @@ ask_netns(struct broker *b, const struct wire_request *req)
 /* Who has it, and first what they are, since they may be gone soon. */
 static void
 reply_socket(struct broker *b, const struct wire_request *req, int status,
-    const struct enrich_socket_answer *got)
+    const struct enrich_socket_answer *got, uint32_t notes)
 {
 	struct wire_request who = { .verb = WIRE_PROC };
 
@@ -257,25 +265,27 @@ reply_socket(struct broker *b, const struct wire_request *req, int status,
 		who.pid = got->pids[i];
 		read_proc(b, &who);
 	}
-	reply(b, req, status, got, sizeof(*got), -1);
+	reply_noted(b, req, status, got, sizeof(*got), -1, notes);
 }
 
 static void
 ask_socket(struct broker *b, const struct wire_request *req)
 {
 	struct enrich_socket_answer got = { .asked = req->socket };
-	int rc = inside_socket(b->inside, req->id, &req->socket, &got);
+	uint32_t notes;
+	int rc = inside_socket(b->inside, req->id, &req->socket, &got, &notes);
 
 	if (rc != -EINPROGRESS)
-		reply_socket(b, req, rc, &got);
+		reply_socket(b, req, rc, &got, notes);
 }
 
 static void
-on_socket(void *ctx, const struct enrich_socket_answer *got)
+on_socket(void *ctx, int status, const struct enrich_socket_answer *got,
+    uint32_t notes)
 {
 	const struct wire_request req = { .verb = WIRE_SOCKET };
 
-	reply_socket(ctx, &req, 0, got);
+	reply_socket(ctx, &req, status, got, notes);
 }
 
 /* The engine waits for the end of a scan, also of one that did not begin. */

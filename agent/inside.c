@@ -424,7 +424,8 @@ match_all(void *ctx, uint32_t pid, uint64_t inode)
 		match_one(&in->waiting[i], pid, inode);
 }
 
-static void
+/* Returns what was left out. */
+static uint32_t
 search_container(struct inside *in, const char *id, struct waiting *w)
 {
 	uint32_t *pids = calloc(SEARCH_PIDS, sizeof(*pids));
@@ -433,7 +434,7 @@ search_container(struct inside *in, const char *id, struct waiting *w)
 	int dir;
 
 	if (pids == NULL)
-		return;
+		return WIRE_CUT_PIDS;
 	n = read_pids(in, id, pids, SEARCH_PIDS, &cut);
 	for (i = 0; i < n && left > 0; i++) {
 		dir = open_process(pids[i]);
@@ -443,10 +444,12 @@ search_container(struct inside *in, const char *id, struct waiting *w)
 		close(dir);
 	}
 	free(pids);
+	return (cut ? WIRE_CUT_PIDS : 0) | (left == 0 ? WIRE_CUT_FDS : 0);
 }
 
-/* All processes of our namespace, for all questions that wait. */
-static void
+/* All processes of our namespace, for all questions that wait. Returns what
+ * was left out. */
+static uint32_t
 search_all(struct inside *in)
 {
 	size_t left = ALL_FDS;
@@ -467,8 +470,17 @@ search_all(struct inside *in)
 			each_socket(dir, (uint32_t)pid, &left, match_all, in);
 		close(dir);
 	}
-	if (proc != NULL)
-		closedir(proc);
+	if (proc == NULL)
+		return WIRE_CUT_PIDS;
+	closedir(proc);
+	return left == 0 ? WIRE_CUT_FDS : 0;
+}
+
+/* Nobody is said only when everybody was looked at. */
+static int
+verdict(const struct waiting *w, uint32_t notes)
+{
+	return notes != 0 && w->answer.n_pids == 0 ? -EBUSY : 0;
 }
 
 static int64_t
@@ -491,6 +503,7 @@ void
 inside_tick(struct inside *in, inside_answer_fn fn, void *ctx)
 {
 	int64_t now = now_ns(), took;
+	uint32_t notes;
 
 	for (size_t i = 0; i < VISITED; i++)
 		if (now - in->visited[i].used_ns > VISIT_NS)
@@ -498,9 +511,10 @@ inside_tick(struct inside *in, inside_answer_fn fn, void *ctx)
 	if (in->n_waiting == 0 || now < in->scan_at_ns)
 		return;
 	took = worked_ns();
-	search_all(in);
+	notes = search_all(in);
 	for (size_t i = 0; i < in->n_waiting; i++)
-		fn(ctx, &in->waiting[i].answer);
+		fn(ctx, verdict(&in->waiting[i], notes),
+		    &in->waiting[i].answer, notes);
 	in->n_waiting = 0;
 	took = (worked_ns() - took) * SCAN_SHARE;
 	in->scan_at_ns = now + (took > SCAN_NS ? took : SCAN_NS);
@@ -531,26 +545,28 @@ free_at(struct inside *in, uint64_t inode)
  * and many flows: others must not wait for that. */
 static int
 search_in_turn(struct inside *in, const char *id, uint64_t inode,
-    struct waiting *w)
+    struct waiting *w, uint32_t *notes)
 {
 	int64_t *at = free_at(in, inode), now = now_ns(), began;
 
 	if (*at > now + OWED_NS)
 		return -EBUSY;
 	began = worked_ns();
-	search_container(in, id, w);
+	*notes = search_container(in, id, w);
 	*at = (*at > now ? *at : now) + (worked_ns() - began) * SCAN_SHARE;
-	return 0;
+	return verdict(w, *notes);
 }
 
 int
 inside_socket(struct inside *in, const char id[static WIRE_ID],
-    const struct enrich_socket *q, struct enrich_socket_answer *out)
+    const struct enrich_socket *q, struct enrich_socket_answer *out,
+    uint32_t *notes)
 {
 	struct stat st = { .st_ino = in->own_inode };
 	struct waiting w = { .answer = { .asked = *q } };
 	int ns = -1, fd = in->here, rc;
 
+	*notes = 0;
 	if ((q->family != 4 && q->family != 6) ||
 	    (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP))
 		return -EINVAL;
@@ -570,7 +586,7 @@ inside_socket(struct inside *in, const char id[static WIRE_ID],
 		in->waiting[in->n_waiting++] = w;
 		return -EINPROGRESS;
 	}
-	rc = search_in_turn(in, id, st.st_ino, &w);
+	rc = search_in_turn(in, id, st.st_ino, &w, notes);
 	if (rc == 0)
 		*out = w.answer;
 	return rc;

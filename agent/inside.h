@@ -40,14 +40,17 @@ int inside_netns(struct inside *, const char id[static WIRE_ID], uint32_t pid,
  * knows no such socket (any more), -ESRCH as above, -errno. For our own
  * namespace all processes have to be looked through, which is done for
  * several questions at once: -EINPROGRESS, the answer comes by inside_tick;
- * -EBUSY when too many wait, or when the searches in this namespace have taken
- * more than their share of time lately.
+ * -EBUSY when too many wait, when the searches in this namespace have taken
+ * more than their share of time lately, or when the search ended before its
+ * end and had found nobody. *notes: WIRE_CUT_PIDS, WIRE_CUT_FDS when it did.
  */
 int inside_socket(struct inside *, const char id[static WIRE_ID],
-    const struct enrich_socket *, struct enrich_socket_answer *out);
+    const struct enrich_socket *, struct enrich_socket_answer *out,
+    uint32_t *notes);
 
-typedef void (*inside_answer_fn)(void *ctx,
-    const struct enrich_socket_answer *);
+/* status as that of inside_socket. */
+typedef void (*inside_answer_fn)(void *ctx, int status,
+    const struct enrich_socket_answer *, uint32_t notes);
 /* Answers those that wait, and lets go of namespaces that were not asked
  * about for a while, since a socket in there keeps them. Call it at least
  * every second, and in inside_wait_ms. */

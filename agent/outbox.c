@@ -83,7 +83,8 @@ cut(struct letters *to, const struct wire_answer *answer, const char *pos,
 
 	do {
 		chunk.len = (uint32_t)(len < WIRE_CHUNK ? len : WIRE_CHUNK);
-		chunk.flags = last && chunk.len == len ? WIRE_LAST : 0;
+		chunk.flags = (answer->flags & WIRE_NOTES) |
+		    (last && chunk.len == len ? WIRE_LAST : 0);
 		rc = append(to, &chunk, pos, pass_fd);
 		pass_fd = -1;
 		pos = pos == NULL ? NULL : pos + chunk.len;

@@ -21,8 +21,9 @@ struct outbox *outbox_new(int fd, size_t limit);
 void outbox_free(struct outbox *);
 /*
  * Sends now or later, in chunks; flags WIRE_LAST is put on the last chunk
- * when last is true. pass_fd is closed here in every case (-1 for none).
- * 0 or -ENOBUFS (nothing was sent).
+ * when last is true, and of the answer's own flags WIRE_NOTES are kept.
+ * pass_fd is closed here in every case (-1 for none). 0 or -ENOBUFS (nothing
+ * was sent).
  */
 int outbox_put(struct outbox *, const struct wire_answer *, const void *bytes,
     size_t len, bool last, int pass_fd);

@@ -63,6 +63,12 @@ struct wire_request {
 #define WIRE_LOST	0x2	/* chunks of the Docker event stream were
 				   dropped before this, which may be an answer
 				   to something else */
+#define WIRE_CUT_PIDS	0x4	/* the container has more processes (or
+				   cgroups) than one search looks at */
+#define WIRE_CUT_FDS	0x8	/* more descriptors were open than one search
+				   looks at */
+/* What the broker noticed while it looked. */
+#define WIRE_NOTES	(WIRE_CUT_PIDS | WIRE_CUT_FDS)
 
 struct wire_answer {
 	uint32_t	verb;

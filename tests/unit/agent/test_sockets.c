@@ -231,8 +231,11 @@ test_others(void **state)
 }
 
 static void
-keep(void *ctx, const struct enrich_socket_answer *a)
+keep(void *ctx, int status, const struct enrich_socket_answer *a,
+    uint32_t notes)
 {
+	assert_int_equal(status, 0);
+	assert_int_equal(notes, 0);
 	*(struct enrich_socket_answer *)ctx = *a;
 }
 
@@ -245,6 +248,7 @@ test_host(void **state)
 	struct enrich_socket q;
 	struct enrich_netns ns;
 	char here[WIRE_ID] = "";
+	uint32_t notes;
 
 	(void)state;
 	assert_non_null(in);
@@ -252,21 +256,21 @@ test_host(void **state)
 	bind_loopback(fd, AF_INET);
 	q = question(fd, IPPROTO_UDP);
 	q.remote_port = htons(9);
-	assert_int_equal(inside_socket(in, here, &q, &a), -EINPROGRESS);
+	assert_int_equal(inside_socket(in, here, &q, &a, &notes), -EINPROGRESS);
 	assert_int_equal(inside_wait_ms(in), 0);
 	inside_tick(in, keep, &a);
 	assert_int_equal(a.n_pids, 1);
 	assert_int_equal(a.pids[0], getpid());
 	assert_memory_equal(&a.asked, &q, sizeof(q));
 	/* The next look has to wait, in proportion to what this one took. */
-	assert_int_equal(inside_socket(in, here, &q, &a), -EINPROGRESS);
+	assert_int_equal(inside_socket(in, here, &q, &a, &notes), -EINPROGRESS);
 	assert_in_range(inside_wait_ms(in), 0, 1000);
 	close(fd);
 	close(twice);
-	assert_int_equal(inside_socket(in, here, &q, &a), -ENOENT);
+	assert_int_equal(inside_socket(in, here, &q, &a, &notes), -ENOENT);
 	q.proto = IPPROTO_SCTP;
-	assert_int_equal(inside_socket(in, here, &q, &a), -EINVAL);
-	assert_int_equal(inside_socket(in, NOBODY, &q, &a), -EINVAL);
+	assert_int_equal(inside_socket(in, here, &q, &a, &notes), -EINVAL);
+	assert_int_equal(inside_socket(in, NOBODY, &q, &a, &notes), -EINVAL);
 	assert_int_equal(inside_netns(in, NOBODY, 0, &ns), -ESRCH);
 	assert_int_equal(inside_netns(in, NOBODY, (uint32_t)getpid(), &ns),
 	    -ESRCH);
@@ -278,7 +282,7 @@ test_host(void **state)
 #define OTHER \
 	"0ddba11000000000000000000000000000000000000000000000000000ddba11"
 #define CGROUP	"/sys/fs/cgroup/docker/" CONTAINER
-#define MANY	16000
+#define MANY	16000	/* SEARCH_FDS is 16384 */
 
 static void
 write_file(const char *path, const char *text)
@@ -380,6 +384,39 @@ test_cgroups_below(void **state)
 	inside_free(in);
 }
 
+/* It is the last of so many descriptors that the search ends before it: that
+ * is told, and not that nobody has it. */
+static void
+test_cut(void **state)
+{
+	const struct rlimit room = { MANY + 1000, MANY + 1000 };
+	struct inside *in = inside_new();
+	struct enrich_socket_answer a = { 0 };
+	int other = make(AF_INET, SOCK_DGRAM), fd, i;
+	struct enrich_socket q;
+	uint32_t notes;
+
+	(void)state;
+	if (setrlimit(RLIMIT_NOFILE, &room) == -1 ||
+	    !play_container(getpid())) {
+		inside_free(in);
+		close(other);
+		skip();
+	}
+	for (i = 0; i < MANY + 500; i++)
+		assert_int_not_equal(dup(other), -1);
+	fd = make(AF_INET, SOCK_DGRAM);
+	bind_loopback(fd, AF_INET);
+	q = question(fd, IPPROTO_UDP);
+	q.remote_port = htons(9);
+	assert_int_equal(inside_socket(in, CONTAINER, &q, &a, &notes), -EBUSY);
+	assert_int_equal(notes, WIRE_CUT_FDS);
+	for (i = other; i < fd; i++)
+		close(i);
+	close(fd);
+	inside_free(in);
+}
+
 /* One container with very many descriptors does not take all the time. */
 static void
 test_share(void **state)
@@ -389,6 +426,7 @@ test_share(void **state)
 	struct enrich_socket_answer a = { 0 };
 	int fd = make(AF_INET, SOCK_DGRAM), rc = 0, i;
 	struct enrich_socket q;
+	uint32_t notes;
 
 	(void)state;
 	if (setrlimit(RLIMIT_NOFILE, &room) == -1 || !play_container(getpid())) {
@@ -402,14 +440,14 @@ test_share(void **state)
 	for (i = 0; i < MANY; i++)
 		assert_int_not_equal(dup(fd), -1);
 	for (i = 0; i < 300 && rc == 0; i++)
-		rc = inside_socket(in, CONTAINER, &q, &a);
+		rc = inside_socket(in, CONTAINER, &q, &a, &notes);
 	assert_int_equal(rc, -EBUSY);
 	assert_true(i > 1);
 	assert_int_equal(a.n_pids, 1);
 	assert_int_equal(a.pids[0], getpid());
 	for (i = 0; i < 100 && rc == -EBUSY; i++) {
 		usleep(50000);
-		rc = inside_socket(in, CONTAINER, &q, &a);
+		rc = inside_socket(in, CONTAINER, &q, &a, &notes);
 	}
 	assert_int_equal(rc, 0);
 	inside_free(in);
@@ -425,6 +463,7 @@ main(void)
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_name_below),
 		cmocka_unit_test(test_cgroups_below),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_share),
 	};
 

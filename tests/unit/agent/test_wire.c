@@ -119,6 +119,23 @@ test_answer_with_descriptor(void **state)
 	close(pipe_fds[1]);
 }
 
+/* What the broker noticed goes with the answer, the outbox's own flags are not
+ * for others to set. */
+static void
+test_notes(void **state)
+{
+	struct wire_test *t = *state;
+	struct outbox *o = outbox_new(t->fds[0], 4096);
+	struct wire_answer a = { .verb = WIRE_SOCKET,
+	    .flags = WIRE_CUT_FDS | WIRE_LOST }, in;
+	int fd;
+
+	assert_int_equal(outbox_put(o, &a, "x", 1, true, -1), 0);
+	assert_int_equal(wire_take_answer(t->fds[1], &in, t->bytes, &fd), 1);
+	assert_int_equal(in.flags, WIRE_CUT_FDS | WIRE_LAST);
+	outbox_free(o);
+}
+
 /* More than the socket takes waits, comes in order and whole. */
 static void
 test_outbox_order(void **state)
@@ -217,6 +234,7 @@ main(void)
 		    tear_down),
 		cmocka_unit_test_setup_teardown(test_answer_with_descriptor,
 		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outbox_order, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(test_outbox_limit, set_up,
