@@ -30,7 +30,7 @@ struct ask {
 	bool			 lost;		/* the first of them said so */
 	struct ledger_stage	*stage;
 	ledger_count		*refused, *malformed, *behind;
-	ledger_count		*cut_pids, *cut_fds;
+	ledger_count		*cut_pids, *cut_fds, *stuck;
 	char			 chunk[WIRE_CHUNK];
 };
 
@@ -152,6 +152,8 @@ take(struct ask *a, struct wire_answer *answer, int fd)
 		ledger_add(a->cut_pids, 1);
 	if (answer->flags & WIRE_CUT_FDS)
 		ledger_add(a->cut_fds, 1);
+	if (answer->flags & WIRE_STUCK)
+		ledger_add(a->stuck, 1);
 	if (answer->verb == WIRE_DOCKER_EVENTS ||
 	    (a->whole.len == 0 && (answer->flags & WIRE_LAST))) {
 		a->answer(a->ctx, answer, a->chunk, answer->len, fd);
@@ -217,6 +219,7 @@ ask_new(struct loop *loop, int fd, struct ledger *ledger, ask_answer_fn answer,
 	a->behind = ledger_outside(a->stage, "docker_bytes_lost");
 	a->cut_pids = ledger_noted(a->stage, "searches_cut_processes");
 	a->cut_fds = ledger_noted(a->stage, "searches_cut_descriptors");
+	a->stuck = ledger_noted(a->stage, "command_lines_stuck");
 	a->refused = ledger_noted(a->stage, "requests_refused");
 	a->watch = loop_fd_add(loop, fd, LOOP_READ, 0, on_wire, a);
 	if (a->watch == NULL) {

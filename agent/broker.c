@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/aside.h"
 #include "agent/broker.h"
 #include "agent/docker_client.h"
 #include "agent/inside.h"
@@ -46,6 +47,8 @@ struct broker {
 	struct outbox		*outbox;
 	struct audit_control	*audit;
 	struct inside		*inside;
+	struct aside		*aside;
+	struct log_limit	 stuck;
 	int			 conntrack;	/* our copy, for dumps */
 	char			*audit_state;	/* path, beside control */
 	DIR			*scan;
@@ -239,9 +242,14 @@ dump_conntrack(struct broker *b, const struct wire_request *req)
 static void
 read_proc(struct broker *b, const struct wire_request *req)
 {
-	int n = procfs_read(req->pid, b->proc);
+	bool stuck;
+	int n = procfs_read(req->pid, b->aside, b->proc, &stuck);
 
-	reply(b, req, n < 0 ? n : 0, b->proc, n < 0 ? 0 : (size_t)n, -1);
+	if (stuck)
+		log_limited(&b->stuck, LOG_WARNING, "process %u keeps its "
+		    "memory locked: its command line is not read", req->pid);
+	reply_noted(b, req, n < 0 ? n : 0, b->proc, n < 0 ? 0 : (size_t)n, -1,
+	    stuck ? WIRE_STUCK : 0);
 }
 
 static void
@@ -607,8 +615,9 @@ begin(struct broker *b, char *const engine_argv[])
 	b->docker = docker_client_new(b->settings->enrich.docker_socket,
 	    on_docker, b);
 	b->inside = inside_new();
-	return b->outbox == NULL || b->docker == NULL || b->inside == NULL ?
-	    -ENOMEM : 0;
+	b->aside = aside_new();
+	return b->outbox == NULL || b->docker == NULL || b->inside == NULL ||
+	    b->aside == NULL ? -ENOMEM : 0;
 }
 
 static int
@@ -652,6 +661,7 @@ broker_run(struct settings *settings, char *const engine_argv[])
 	if (b->conntrack != -1)
 		close(b->conntrack);
 	inside_free(b->inside);
+	aside_free(b->aside);
 	docker_client_free(b->docker);
 	outbox_free(b->outbox);
 	notify_fini(&b->notify);

@@ -5,6 +5,7 @@ tallyman_LDADD = $(TALLYMAN_LIBS) $(EXTERNAL_LIBS)
 # All of the agent but main, so that tests can link it.
 noinst_LIBRARIES += %D%/libagent.a
 %C%_libagent_a_SOURCES = \
+	%D%/aside.c %D%/aside.h \
 	%D%/ask.c %D%/ask.h \
 	%D%/blind.c %D%/blind.h \
 	%D%/broker.c %D%/broker.h \

@@ -43,25 +43,41 @@ read_exe(int dir, uint8_t *out)
 	return n > 0 ? (size_t)n : 0;
 }
 
+/* The one file whose reading waits for the process: see aside.h. */
+static size_t
+read_cmdline(struct aside *aside, int dir, uint8_t *out, bool *stuck)
+{
+	int fd = openat(dir, "cmdline", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd == -1)
+		return 0;
+	n = aside_read(aside, fd, out, PART_BYTES);
+	*stuck = n < 0;
+	return n < 0 ? 0 : (size_t)n;
+}
+
 int
-procfs_read(uint32_t pid, void *out)
+procfs_read(uint32_t pid, struct aside *aside, void *out, bool *stuck)
 {
 	static const char *const names[PROCFS_PARTS] = {
 		[PROCFS_CGROUP] = "cgroup", [PROCFS_STATUS] = "status",
-		[PROCFS_CMDLINE] = "cmdline", [PROCFS_STAT] = "stat",
+		[PROCFS_STAT] = "stat",
 	};
 	uint8_t *pos = out;
 	char path[32];
 	uint32_t len = 0;
 	int dir;
 
+	*stuck = false;
 	snprintf(path, sizeof(path), "/proc/%" PRIu32, pid);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)
 		return -ESRCH;
 	for (size_t i = 0; i < PROCFS_PARTS; i++) {
 		len = (uint32_t)(i == PROCFS_EXE ? read_exe(dir, pos + 4) :
-		    read_part(dir, names[i], pos + 4));
+		    i == PROCFS_CMDLINE ? read_cmdline(aside, dir, pos + 4,
+		    stuck) : read_part(dir, names[i], pos + 4));
 		memcpy(pos, &len, 4);
 		pos += 4 + len;
 	}

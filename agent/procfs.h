@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/aside.h"
 #include "lib/buf.h"
 
 /*
@@ -23,9 +24,11 @@ enum procfs_part {
 #define PROCFS_PARTS	5
 #define PROCFS_BYTES	(PROCFS_PARTS * (4 + 4096))
 
-/* Bytes written to out (PROCFS_BYTES of room), or -ESRCH when the process is
- * gone. */
-int procfs_read(uint32_t pid, void *out);
+/*
+ * Bytes written to out (PROCFS_BYTES of room), or -ESRCH when the process is
+ * gone. *stuck: cmdline is empty because the process keeps its memory locked.
+ */
+int procfs_read(uint32_t pid, struct aside *, void *out, bool *stuck);
 
 /*
  * Whether the process of this directory is in the container (64 digits) by its

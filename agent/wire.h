@@ -67,8 +67,10 @@ struct wire_request {
 				   cgroups) than one search looks at */
 #define WIRE_CUT_FDS	0x8	/* more descriptors were open than one search
 				   looks at */
+#define WIRE_STUCK	0x10	/* the command line could not be read in
+				   time, see agent/aside.h */
 /* What the broker noticed while it looked. */
-#define WIRE_NOTES	(WIRE_CUT_PIDS | WIRE_CUT_FDS)
+#define WIRE_NOTES	(WIRE_CUT_PIDS | WIRE_CUT_FDS | WIRE_STUCK)
 
 struct wire_answer {
 	uint32_t	verb;

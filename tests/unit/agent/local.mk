@@ -6,6 +6,7 @@ unit_tests += %D%/test_control
 unit_tests += %D%/test_capfile
 unit_tests += %D%/test_within
 unit_tests += %D%/test_sockets
+unit_tests += %D%/test_aside
 sh_tests += %D%/commands.sh
 sh_tests += %D%/keys.sh
 sh_tests += %D%/methods.sh
