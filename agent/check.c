@@ -52,6 +52,7 @@ check_all(const struct command_env *env)
 	rc = check_outputs(s, &errors, &n_outputs);
 	rc |= check_rules(s, &errors, &n_rules);
 	rc |= audit_rules_check(&s->audit, &errors);
+	rc |= packet_check(&s->packet, &errors);
 	fputs(buf_text(&errors), stderr);
 	buf_fini(&errors);
 	if (rc == 0)

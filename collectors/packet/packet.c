@@ -52,11 +52,50 @@ const struct conf_key packet_conf_keys[] = {
 	    "Capture also what never leaves the network namespace of a "
 	    "container. Takes 2 MiB of memory for each, for at most 64."),
 	KEY(exclude, CONF_LIST, "[]", 0, 0,
-	    "pcap-filter(7) expressions of traffic that is not captured."),
+	    "pcap-filter(7) expressions of traffic that is not captured. Those "
+	    "that look into the link header (vlan, ether host) are refused."),
 };
 const size_t packet_conf_n_keys =
     sizeof(packet_conf_keys) / sizeof(packet_conf_keys[0]);
 #undef KEY
+
+/* Each by itself, so that the one that is wrong is named. */
+static int
+check_one(const struct packet_conf *conf, const char *item, struct buf *errors)
+{
+	static const char place[] = "capture filter: ";
+	struct sock_fprog program;
+	struct buf text, why;
+	const char *said;
+	int rc;
+
+	buf_init(&text, FILTER_BYTES);
+	buf_init(&why, 0);
+	buf_printf(&text, "not (%s)", item);
+	rc = !buf_ok(&text) ? -E2BIG : filter_make(&program, buf_text(&text),
+	    (uint32_t)conf->snaplen, &why);
+	if (rc == 0)
+		filter_free(&program);
+	said = why.len > 0 ? buf_text(&why) : strerror(-rc);
+	if (strncmp(said, place, sizeof(place) - 1) == 0)
+		said += sizeof(place) - 1;
+	if (rc != 0)
+		buf_printf(errors, "capture.exclude: %s: %s\n", item, said);
+	buf_fini(&text);
+	buf_fini(&why);
+	return rc;
+}
+
+int
+packet_check(const struct packet_conf *conf, struct buf *errors)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < conf->exclude.n; i++)
+		if (check_one(conf, conf->exclude.items[i], errors) != 0)
+			rc = -EINVAL;
+	return rc;
+}
 
 struct capture {
 	struct collector_env	 env;

@@ -38,6 +38,10 @@ struct packet_conf {
 extern const struct conf_key packet_conf_keys[];
 extern const size_t packet_conf_n_keys;
 
+/* Whether the kernel can do what capture.exclude says. 0, or -EINVAL with a
+ * line in errors for each expression that it cannot. */
+int packet_check(const struct packet_conf *, struct buf *errors);
+
 /* collector_env.conf points to a struct packet_conf. start() adopts a packet
  * socket (ring_socket); with -1 it opens the capture itself and needs
  * CAP_NET_RAW at that moment. It may be started anew when it has failed. */

@@ -128,6 +128,17 @@ says "check of an unknown output: place and the nearest" "$err" \
 run 1 "check of a file that is not there" check -c "$tmp/absent.yaml"
 says "check of a file that is not there: named" "$err" \
     "$tmp/absent.yaml: .*No such file or directory"
+cat >"$tmp/exclude.yaml" <<'YAML'
+capture:
+  exclude: ["port 53", "vlan 5", "prot 53"]
+YAML
+run 1 "check of exclusions that cannot be" check -c "$tmp/exclude.yaml"
+says "check: an exclusion that the kernel cannot do" "$err" \
+    "capture.exclude: vlan 5: .*VLAN.*"
+says "check: an exclusion that is none" "$err" \
+    "capture.exclude: prot 53: .+"
+is "check: good exclusions are not named" \
+    "$(printf '%s\n' "$err" | wc -l | tr -d ' ')" 2
 for c in run status alerts record; do
 	set -- "$c" -c "$tmp/bad.yaml"
 	[ "$c" != record ] || set -- "$@" -o "$tmp/never"
