@@ -262,18 +262,13 @@ ask_netns(struct broker *b, const struct wire_request *req)
 	reply(b, req, rc, &got, rc == 0 ? sizeof(got) : 0, -1);
 }
 
-/* Who has it, and first what they are, since they may be gone soon. */
+/* What it is, before it is told that it has a socket. */
 static void
-reply_socket(struct broker *b, const struct wire_request *req, int status,
-    const struct enrich_socket_answer *got, uint32_t notes)
+on_found(void *ctx, uint32_t pid)
 {
-	struct wire_request who = { .verb = WIRE_PROC };
+	const struct wire_request who = { .verb = WIRE_PROC, .pid = pid };
 
-	for (size_t i = 0; i < got->n_pids && i < ENRICH_PIDS; i++) {
-		who.pid = got->pids[i];
-		read_proc(b, &who);
-	}
-	reply_noted(b, req, status, got, sizeof(*got), -1, notes);
+	read_proc(ctx, &who);
 }
 
 static void
@@ -284,7 +279,7 @@ ask_socket(struct broker *b, const struct wire_request *req)
 	int rc = inside_socket(b->inside, req->id, &req->socket, &got, &notes);
 
 	if (rc != -EINPROGRESS)
-		reply_socket(b, req, rc, &got, notes);
+		reply_noted(b, req, rc, &got, sizeof(got), -1, notes);
 }
 
 static void
@@ -293,7 +288,7 @@ on_socket(void *ctx, int status, const struct enrich_socket_answer *got,
 {
 	const struct wire_request req = { .verb = WIRE_SOCKET };
 
-	reply_socket(ctx, &req, status, got, notes);
+	reply_noted(ctx, &req, status, got, sizeof(*got), -1, notes);
 }
 
 /* The engine waits for the end of a scan, also of one that did not begin. */
@@ -616,8 +611,11 @@ begin(struct broker *b, char *const engine_argv[])
 	    on_docker, b);
 	b->inside = inside_new();
 	b->aside = aside_new();
-	return b->outbox == NULL || b->docker == NULL || b->inside == NULL ||
-	    b->aside == NULL ? -ENOMEM : 0;
+	if (b->outbox == NULL || b->docker == NULL || b->inside == NULL ||
+	    b->aside == NULL)
+		return -ENOMEM;
+	inside_on_found(b->inside, on_found, b);
+	return 0;
 }
 
 static int

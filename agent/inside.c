@@ -65,6 +65,8 @@ struct inside {
 	int64_t		scan_at_ns;
 	uint64_t	own_inode;
 	size_t		home, root;	/* where the last one was */
+	inside_found_fn	found;		/* or NULL */
+	void		*found_ctx;
 };
 
 struct inside *
@@ -87,6 +89,13 @@ inside_new(void)
 	}
 	in->own_inode = st.st_ino;
 	return in;
+}
+
+void
+inside_on_found(struct inside *in, inside_found_fn fn, void *ctx)
+{
+	in->found = fn;
+	in->found_ctx = ctx;
 }
 
 static void
@@ -393,7 +402,7 @@ each_socket(int process, uint32_t pid, size_t *left, socket_fn fn, void *ctx)
 
 /* A process is told once, though it may have the socket twice. */
 static void
-add_pid(struct waiting *w, uint32_t pid)
+add_pid(struct inside *in, struct waiting *w, uint32_t pid)
 {
 	struct enrich_socket_answer *a = &w->answer;
 	uint32_t i;
@@ -401,18 +410,24 @@ add_pid(struct waiting *w, uint32_t pid)
 	for (i = 0; i < a->n_pids && i < ENRICH_PIDS; i++)
 		if (a->pids[i] == pid)
 			return;
-	if (a->n_pids < ENRICH_PIDS)
+	if (a->n_pids < ENRICH_PIDS) {
 		a->pids[a->n_pids] = pid;
+		if (in->found != NULL)
+			in->found(in->found_ctx, pid);
+	}
 	a->n_pids++;
 }
+
+/* One question, and who asks. */
+struct wanted { struct inside *in; struct waiting *w; };
 
 static void
 match_one(void *ctx, uint32_t pid, uint64_t inode)
 {
-	struct waiting *w = ctx;
+	struct wanted *q = ctx;
 
-	if (w->inode == inode)
-		add_pid(w, pid);
+	if (q->w->inode == inode)
+		add_pid(q->in, q->w, pid);
 }
 
 static void
@@ -421,7 +436,8 @@ match_all(void *ctx, uint32_t pid, uint64_t inode)
 	struct inside *in = ctx;
 
 	for (size_t i = 0; i < in->n_waiting; i++)
-		match_one(&in->waiting[i], pid, inode);
+		if (in->waiting[i].inode == inode)
+			add_pid(in, &in->waiting[i], pid);
 }
 
 /* Returns what was left out. */
@@ -429,6 +445,7 @@ static uint32_t
 search_container(struct inside *in, const char *id, struct waiting *w)
 {
 	uint32_t *pids = calloc(SEARCH_PIDS, sizeof(*pids));
+	struct wanted wanted = { in, w };
 	size_t left = SEARCH_FDS, n, i;
 	bool cut;
 	int dir;
@@ -440,7 +457,7 @@ search_container(struct inside *in, const char *id, struct waiting *w)
 		dir = open_process(pids[i]);
 		if (dir == -1)
 			continue;
-		each_socket(dir, pids[i], &left, match_one, w);
+		each_socket(dir, pids[i], &left, match_one, &wanted);
 		close(dir);
 	}
 	free(pids);

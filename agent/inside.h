@@ -29,6 +29,11 @@ struct inside;
 struct inside *inside_new(void);	/* NULL with errno */
 void inside_free(struct inside *);
 
+typedef void (*inside_found_fn)(void *ctx, uint32_t pid);
+/* Called for each process that turns out to have a socket asked for, at once:
+ * it may end at any moment, and the search goes on for a while. */
+void inside_on_found(struct inside *, inside_found_fn, void *ctx);
+
 /* pid: one that is probably the container's, or 0. 0, or -ESRCH when the
  * container has no process now. */
 int inside_netns(struct inside *, const char id[static WIRE_ID], uint32_t pid,
