@@ -111,15 +111,52 @@ is_shared(struct flow_join *t, const struct container *c)
 	return c == NULL;
 }
 
+struct lodgers { int64_t since; bool any; };
+
+static void
+look_on_host(void *ctx, const struct container *c)
+{
+	struct lodgers *l = ctx;
+
+	if (strcmp(c->facts->network_mode, "host") == 0 &&
+	    (c->running || c->died_ns >= l->since))
+		l->any = true;
+}
+
+static bool
+is_known_alone(const struct party *y)
+{
+	return y != NULL && y->process != NULL &&
+	    y->process->role != PROCESS_UNKNOWN && y->candidates == NULL;
+}
+
+/* A socket of the host whose process is not known may be that of a container
+ * that has no network of its own. */
+static bool
+host_is_shared(struct flow_join *t, const struct ends *e,
+    const struct sticky *s)
+{
+	const struct party *y = s == NULL ? NULL : e->source.is_host ?
+	    &s->from : &s->to;
+	struct lodgers lodgers = { .since = e->start.ns };
+
+	if ((!e->source.is_host && !e->destination.is_host) ||
+	    is_known_alone(y))
+		return false;
+	container_each(t->env.owner->containers, look_on_host, &lodgers);
+	return lodgers.any;
+}
+
 static void
 write_no_container(struct flow_join *t, struct event *ev,
-    const struct ends *e)
+    const struct ends *e, const struct sticky *s)
 {
 	if (flow_lacks_container(t, e)) {
 		event_set_missing(ev, FIELD_CONTAINER_ID);
 		owner_write_method(ev, "none", "none");
 	} else
-		owner_write_method(ev, "host", "high");
+		owner_write_method(ev, "host", host_is_shared(t, e, s) ?
+		    "medium" : "high");
 }
 
 /* The process knows better who it is than those who share its network. */
@@ -172,7 +209,7 @@ flow_write_owner(struct flow_join *t, struct event *ev, struct ends *e,
 	    FIELD_TALLYMAN_DESTINATION_SCOPE);
 	write_direction(ev, e->source.container != NULL);
 	if (owner->container == NULL) {
-		write_no_container(t, ev, e);
+		write_no_container(t, ev, e, s);
 		return;
 	}
 	container_write(owner->container, ev, false);
