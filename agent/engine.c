@@ -153,11 +153,13 @@ let_packets_wait(struct engine *e)
 	e->packets_wait = wait;
 }
 
-/* What the writer refuses is gone, while the kernel has room for a while. */
+/* What the writer refuses is gone, and what comes before the scan of /proc
+ * nobody's, while the kernel has room for a while. */
 static bool
 audit_waits(const struct engine *e)
 {
-	return e->writer != NULL && writer_is_behind(e->writer) &&
+	return ((e->writer != NULL && writer_is_behind(e->writer)) ||
+	    process_is_scanning(enrich_processes(e->works.enrich))) &&
 	    audit_may_wait(e->works.collectors[COLLECTORS_AUDIT]);
 }
 
@@ -169,8 +171,10 @@ on_ear(void *ctx, int fd, unsigned what)
 
 	(void)fd;
 	(void)what;
-	if (ear->id == COLLECTORS_PACKET)
+	if (ear->id == COLLECTORS_PACKET) {
 		hear(e, COLLECTORS_CONNTRACK, DRAIN_ALL);
+		hear(e, COLLECTORS_PROC, DRAIN_ALL);
+	}
 	let_packets_wait(e);
 	if ((ear->id != COLLECTORS_PACKET || !e->packets_wait) &&
 	    (ear->id != COLLECTORS_AUDIT || !audit_waits(e)))
@@ -547,6 +551,8 @@ on_tick(void *ctx, struct mono now)
 	struct engine *e = ctx;
 
 	let_packets_wait(e);
+	/* Flows are reported: whose life their packets fall into is known. */
+	before_audit(e);
 	works_tick(&e->works, now);
 	if (e->within != NULL)
 		within_tick(e->within, now);

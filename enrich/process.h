@@ -157,6 +157,13 @@ void process_on_init(struct process_table *, uint32_t pid,
 /* Forgets the long dead. Every 100 ms or so. */
 void process_tick(struct process_table *, struct mono now);
 
+/* True from a scan's begin to its end, but no longer than
+ * PROCESS_SCAN_WAIT_NS: until then many a process has no owner. */
+bool process_is_scanning(const struct process_table *);
+#define PROCESS_SCAN_WAIT_NS	(5 * MONO_S)
+/* True when the audit records up to that time have been read, as far as can
+ * be told: newer ones were, or none came lately. */
+bool process_has_heard(const struct process_table *, struct wall);
 /*
  * The generation that a successful exec record is about, which becomes what
  * it executed: records must come in their order, each once. NULL and made

@@ -33,6 +33,13 @@ process_scan_tick(struct process_table *t, int64_t now_ns)
 		ask_scan(t);
 }
 
+bool
+process_is_scanning(const struct process_table *t)
+{
+	return t->scanning && t->ask != NULL &&
+	    mono_now(t->clock).ns - t->scan_ns < PROCESS_SCAN_WAIT_NS;
+}
+
 void
 process_scan(struct process_table *t)
 {
