@@ -169,10 +169,12 @@ find_again(struct owner *o, const struct event *ev, uint32_t pid)
 
 	p = process_at(o->processes, pid,
 	    (uint32_t)event_num(ev, FIELD_PROCESS_PARENT_PID), event_time(ev));
+	if (p != NULL && p->asked)
+		return p;
 	if (p == NULL)
 		p = process_newest(o->processes, pid);
-	if (p == NULL || p->asked)
-		return p;
+	if (p == NULL)
+		return NULL;
 	return strcmp(process_entity(o->processes, p), entity) == 0 ? p : NULL;
 }
 
@@ -189,6 +191,25 @@ is_ours(const struct event *ev)
 	default:
 		return false;
 	}
+}
+
+/* The process is forgotten and its pid another's, but a child of a container's
+ * process is the container's. Of a parent on the host nothing follows: it may
+ * have adopted an orphan. */
+static bool
+write_by_parent(struct owner *o, struct event *ev, uint32_t ppid)
+{
+	struct process *parent = ppid == 0 ? NULL : process_at(o->processes,
+	    ppid, 0, event_time(ev));
+	bool hold = false;
+
+	if (parent == NULL || !process_settle(o->processes, parent) ||
+	    parent->role != PROCESS_CONTAINER)
+		return false;
+	owner_write_container(o, parent->id, ev, &hold);
+	owner_write_method(ev, "parent", parent->confidence == PROCESS_LOW ?
+	    "low" : "medium");
+	return true;
 }
 
 void
@@ -208,8 +229,10 @@ owner_enrich(void *self, struct event *ev, bool *hold)
 		if (event_has(ev, FIELD_TALLYMAN_ATTRIBUTION_METHOD) ==
 		    EVENT_SET)
 			return;
-		event_set_missing(ev, FIELD_CONTAINER_ID);
 		event_set_missing(ev, FIELD_PROCESS_ENTITY_ID);
+		if (write_by_parent(o, ev, ppid))
+			return;
+		event_set_missing(ev, FIELD_CONTAINER_ID);
 		owner_write_method(ev, "none", "none");
 		ledger_add(o->unknown, 1);
 		return;

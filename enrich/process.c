@@ -398,7 +398,7 @@ process_on_fork(struct process_table *t, struct wall when, uint32_t parent,
 	if (pp != NULL)
 		ref = process_refer(pp);
 	if (older != NULL)
-		older->exit_owed = true;
+		older->exit_owed = older->start_known || !older->guessed;
 	p = process_make(t, child, process_to_mono(t, when));
 	p->start_known = true;
 	p->ppid = parent;
@@ -598,6 +598,7 @@ process_entity(struct process_table *t, struct process *p)
 	char pid[16], start[40];
 	const char *parts[3] = { t->host_id, pid, start };
 
+	p->guessed = true;
 	if (p->entity[0] != '\0')
 		return p->entity;
 	(void)snprintf(pid, sizeof(pid), "%u", p->pid);

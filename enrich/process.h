@@ -118,6 +118,8 @@ struct process {
 	bool			 is_open;
 	uint32_t		 scan;		/* last scan that saw it */
 };
+	bool			 guessed;	/* only a record told of it: it may
+						   have ended long ago */
 
 /* What the privileged side read from /proc/PID, as the kernel gave it; stat
  * last, so that it covers the others. Lent for the call. */

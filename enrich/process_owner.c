@@ -16,6 +16,8 @@
  * event belongs to a later call, whose record is still to come. */
 #define EXEC_TAKES_NS	(5 * MONO_S)
 #define ASKED_MAX	1024
+/* Docker writes the time of a start when the process is there already. */
+#define STARTED_NS	(100 * MONO_MS)
 
 void
 process_entry_unref(struct process_table *t, struct process_entry *e)
@@ -368,7 +370,7 @@ process_on_init(struct process_table *t, uint32_t pid,
 
 	/* The pid may have gone to somebody else since Docker wrote it. */
 	if (p == NULL || started.ns == 0 ||
-	    p->start.ns > started.ns + MONO_S)
+	    p->start.ns > started.ns + STARTED_NS)
 		return;
 	(void)process_settle_quietly(t, p, 0);
 	if (p->role != PROCESS_HOST && p->role != PROCESS_UNKNOWN)
