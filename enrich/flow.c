@@ -338,6 +338,10 @@ find_processes(struct flow_join *t, const struct ends *e, struct sticky *s,
 	if (to && s->to.process == NULL)
 		flow_match_acceptor(t, e, &s->to, patience(t, s, is_final),
 		    &waits);
+	if (s->from.process != NULL)
+		opener_process_learn(t->openers, s->from.process);
+	if (s->to.process != NULL)
+		opener_process_learn(t->openers, s->to.process);
 	return waits;
 }
 

@@ -19,6 +19,8 @@
 #define AFTERLIFE_NS	(20 * MONO_MS)
 /* An accept is heard of some time before its flow is looked at, or after. */
 #define ACCEPT_NS	(2 * MONO_S)
+/* A socket that is older than this was not closed just now. */
+#define OLD_NS		(1 * MONO_S)
 /* Makers of sockets that are looked at for one flow. */
 #define LOOK_BACK	1024
 
@@ -193,17 +195,18 @@ copy_ip(uint8_t to[static 16], const struct ipaddr *ip)
 	memcpy(to, ip->bytes, 16);
 }
 
-/* False: this end's sockets cannot be asked for. */
+/* turn: whom, of those that share the network. False: this end's sockets
+ * cannot be asked for. */
 static bool
 make_question(const struct end *e, const struct party *y, uint8_t proto,
-    struct socket_question *q)
+    size_t turn, struct socket_question *q)
 {
 	if ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) ||
 	    e->ip.family != e->peer.family || e->port == 0)
 		return false;
 	memset(q, 0, sizeof(*q));
 	if (e->n_behind > 0)
-		memcpy(q->container, e->behind[y->turn].id, 32);
+		memcpy(q->container, e->behind[turn].id, 32);
 	else if (e->container != NULL)
 		memcpy(q->container, e->container->binary, 32);
 	else if (!e->is_host)
@@ -227,7 +230,15 @@ snapshot(struct flow_join *t, struct process *p)
 
 	if (p->uid_known)
 		(void)snprintf(uid, sizeof(uid), "%u", p->euid);
-	return opener_process_new(t->openers, p, uid);
+	return opener_process_now(t->openers, p, uid);
+}
+
+/* Its owner, or what it executes, is still to come. */
+static bool
+is_to_come(struct process_table *t, struct process *p)
+{
+	return process_is_waiting(t, p) || process_is_learning(p) ||
+	    (p->execs > p->paired && process_program_now(t, p) == NULL);
 }
 
 /* Those who have the socket. False: something of them is still to come. */
@@ -242,8 +253,7 @@ take_owners(struct flow_join *t, const struct socket_owners *o,
 
 	for (i = 0; i < o->n; i++) {
 		p = process_get(table, o->list[i]);
-		if (p != NULL && patient && (process_is_waiting(table, p) ||
-		    process_is_learning(p)))
+		if (p != NULL && patient && is_to_come(table, p))
 			return false;
 	}
 	t->found.n = 0;
@@ -262,19 +272,43 @@ take_owners(struct flow_join *t, const struct socket_owners *o,
 	return true;
 }
 
-/* The next of those who share the network, then who listens. */
-static bool
-ask_next(const struct end *e, struct party *y, bool inbound, uint8_t proto)
+/* All who share the network, since the socket may soon be gone. */
+static void
+ask_all(struct flow_join *t, const struct end *e, struct party *y,
+    uint8_t proto)
 {
-	if (y->turn + 1U < e->n_behind)
-		y->turn++;
-	else if (inbound && proto == IPPROTO_TCP && !y->listens) {
-		y->listens = true;
-		y->turn = 0;
-	} else
-		return false;
-	y->asked = false;
-	return true;
+	struct socket_question q;
+	size_t i = 0;
+
+	y->asked = true;
+	do
+		if (make_question(e, y, proto, i, &q))
+			socket_ask(t->sockets, &q);
+	while (++i < e->n_behind);
+}
+
+/* The answer of the first that has the socket; else what is known of least. */
+static const struct socket_owners *
+look_at_answers(struct flow_join *t, const struct end *e,
+    const struct party *y, uint8_t proto)
+{
+	const struct socket_owners *o, *least = NULL;
+	struct socket_question q;
+	size_t i = 0;
+
+	do {
+		o = make_question(e, y, proto, i, &q) ?
+		    socket_get(t->sockets, &q) : NULL;
+		if (o == NULL)
+			return NULL;
+		if (o->state == SOCKET_ANSWERED && o->n > 0)
+			return o;
+		if (least == NULL || o->state == SOCKET_ASKED ||
+		    (o->state == SOCKET_UNKNOWN &&
+		    least->state == SOCKET_ANSWERED))
+			least = o;
+	} while (++i < e->n_behind);
+	return least;
 }
 
 /* Asks the kernel. True when the answer, if there is to be one, is here. */
@@ -285,16 +319,14 @@ by_socket(struct flow_join *t, const struct end *e, struct party *y,
 	const struct socket_owners *o;
 	struct socket_question q;
 
-	if (y->turn >= NETNS_MEMBERS || (e->n_behind > 0 &&
-	    y->turn >= e->n_behind) || !make_question(e, y, proto, &q))
+	if (!make_question(e, y, proto, 0, &q))
 		return true;
 	if (!y->asked) {
-		y->asked = true;
-		socket_ask(t->sockets, &q);
+		ask_all(t, e, y, proto);
 		*waits = true;
 		return false;
 	}
-	o = socket_get(t->sockets, &q);
+	o = look_at_answers(t, e, y, proto);
 	if (o == NULL || o->state == SOCKET_UNKNOWN) {
 		y->asked = patient;	/* the next report asks again */
 		return true;
@@ -309,9 +341,11 @@ by_socket(struct flow_join *t, const struct end *e, struct party *y,
 		*waits = true;
 		return false;
 	}
-	if (ask_next(e, y, inbound, proto))
-		return by_socket(t, e, y, proto, inbound, patient, waits);
-	return true;
+	if (!inbound || proto != IPPROTO_TCP || y->listens)
+		return true;
+	y->listens = true;
+	y->asked = false;
+	return by_socket(t, e, y, proto, inbound, patient, waits);
 }
 
 static bool
@@ -321,10 +355,21 @@ made_such(const struct creator *c, uint8_t proto)
 	    proto != IPPROTO_UDP);
 }
 
+/* Somebody who goes on living has the socket still that it made long ago,
+ * and the kernel says that the one of this flow is gone. */
+static bool
+has_another(struct flow_join *t, const struct creator *c, int64_t at)
+{
+	const struct process *p = process_get(t->env.owner->processes,
+	    c->process->ref);
+
+	return p != NULL && p->exit_ns == 0 && c->when_ns < at - OLD_NS;
+}
+
 /* Who had made a socket of this kind by then, and lived. */
 static struct opener_process *
 look_for_creators(struct flow_join *t, const struct ends *e, bool connected,
-    int64_t after)
+    int64_t after, bool gone)
 {
 	struct opener_process *best = NULL;
 	const struct creator *c;
@@ -338,7 +383,8 @@ look_for_creators(struct flow_join *t, const struct ends *e, bool connected,
 		if (c->connected != connected || !made_such(c, e->proto) ||
 		    c->when_ns > e->start.ns + AHEAD_NS ||
 		    flow_fits(t, &e->source, c->process) < 2 ||
-		    !lived(t, c->process, e->start.ns, after))
+		    !lived(t, c->process, e->start.ns, after) ||
+		    (gone && has_another(t, c, e->start.ns)))
 			continue;
 		add_candidate(&t->found, c->process->entity);
 		if (best == NULL)
@@ -347,18 +393,24 @@ look_for_creators(struct flow_join *t, const struct ends *e, bool connected,
 	return best;
 }
 
+/* Not before all who may have made one are on record. */
 static bool
 by_creator(struct flow_join *t, const struct ends *e, struct party *y)
 {
+	const struct socket_owners *o;
 	struct opener_process *s;
+	bool gone;
 
-	if (e->proto == IPPROTO_TCP)
+	if (e->proto == IPPROTO_TCP ||
+	    !process_has_heard(t->env.owner->processes, e->start))
 		return false;
-	s = look_for_creators(t, e, false, LIFE_NS);
+	o = look_at_answers(t, &e->source, y, e->proto);
+	gone = o != NULL && o->state == SOCKET_ANSWERED && o->n == 0;
+	s = look_for_creators(t, e, false, LIFE_NS, gone);
 	if (s == NULL)
-		s = look_for_creators(t, e, true, LIFE_NS);
+		s = look_for_creators(t, e, true, LIFE_NS, gone);
 	if (s == NULL)
-		s = look_for_creators(t, e, false, AFTERLIFE_NS);
+		s = look_for_creators(t, e, false, AFTERLIFE_NS, gone);
 	if (s == NULL)
 		return false;
 	settle(t, y, opener_process_ref(s), "created", PROCESS_MEDIUM);

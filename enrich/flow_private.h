@@ -27,7 +27,6 @@ struct party {
 	enum process_confidence	 confidence;
 	bool			 asked;		/* for its socket */
 	bool			 listens;	/* for who listens there */
-	uint8_t			 turn;		/* whom, of those that share */
 };
 
 struct sticky {

@@ -127,6 +127,44 @@ opener_process_new(struct opener_table *t, struct process *p,
 	return s;
 }
 
+static void
+set_program(struct opener_table *t, struct program **at, struct program *to)
+{
+	if (*at == to)
+		return;
+	program_unref(process_budget(t->processes), *at);
+	*at = program_ref(to);
+}
+
+struct opener_process *
+opener_process_now(struct opener_table *t, struct process *p,
+    const char *uid)
+{
+	struct opener_process *s = opener_process_new(t, p, uid);
+	struct process *parent = process_get(t->processes, p->parent);
+
+	if (s == NULL)
+		return NULL;
+	s->execs = p->execs;
+	if (process_is_hearsay(t->processes, p))
+		s->role = PROCESS_UNKNOWN;
+	set_program(t, &s->program, process_program_now(t->processes, p));
+	if (parent != NULL)
+		set_program(t, &s->parent, process_program_now(t->processes,
+		    parent));
+	return s;
+}
+
+void
+opener_process_learn(struct opener_table *t, struct opener_process *s)
+{
+	struct process *p = process_get(t->processes, s->ref);
+
+	if (s->program == NULL && p != NULL && p->execs == s->execs)
+		set_program(t, &s->program, process_program_now(t->processes,
+		    p));
+}
+
 struct opener_process *
 opener_process_ref(struct opener_process *s)
 {

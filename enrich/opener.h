@@ -27,6 +27,8 @@ struct opener_process {
 	enum process_confidence	 confidence;
 	uint8_t			 id[32];
 	struct program		*program, *parent;	/* or NULL */
+	uint32_t		 execs;		/* of the process, when it was
+						   found to have a socket */
 	struct process_entry	*entry;			/* or NULL */
 	char			 uid[12];		/* or "" */
 };
@@ -52,6 +54,11 @@ void opener_table_free(struct opener_table *);
 /* A snapshot of the process with one reference; NULL when memory is out. */
 struct opener_process *opener_process_new(struct opener_table *,
     struct process *, const char *uid);
+/* The same of a process as it is now, though records may be behind. */
+struct opener_process *opener_process_now(struct opener_table *,
+    struct process *, const char *uid);
+/* Its program, if that was not known then, and it has executed none since. */
+void opener_process_learn(struct opener_table *, struct opener_process *);
 struct opener_process *opener_process_ref(struct opener_process *);
 void opener_process_unref(struct opener_table *, struct opener_process *);
 

@@ -15,6 +15,8 @@
 #define SETTLE_NS	(2 * MONO_S)
 #define TICK_WORK	20000
 #define TICK_MOST_NS	(100 * MONO_MS)
+/* Without a record for so long there is none. */
+#define QUIET_NS	(60 * MONO_MS)
 /* What /proc counts in. */
 #define TICK_NS		(10 * MONO_MS)
 
@@ -165,8 +167,9 @@ static void
 drop_texts(struct process_table *t, struct process *p)
 {
 	program_unref(&t->budget, p->program);
+	program_unref(&t->budget, p->read_program);
 	process_entry_unref(t, p->entry);
-	p->program = NULL;
+	p->program = p->read_program = NULL;
 	p->entry = NULL;
 }
 
@@ -335,6 +338,28 @@ process_newest(struct process_table *t, uint32_t pid)
 	return p != NULL && p->exit_ns == 0 ? p : NULL;
 }
 
+bool
+process_is_known(struct process_table *t, uint32_t pid)
+{
+	return process_first(t, pid) != NULL;
+}
+
+struct process *
+process_since(struct process_table *t, uint32_t pid, int64_t since_ns)
+{
+	struct process *p = process_first(t, pid), *older;
+
+	if (p == NULL || (p->exit_ns != 0 && p->exit_ns < since_ns))
+		return NULL;
+	older = process_older(t, p);
+	if (older == NULL || p->start_ns <= since_ns)
+		return p;
+	/* It ended between then and the fork of the next: when, is not always
+	 * told. */
+	return older->exit_ns < since_ns - PROCESS_LATE_NS -
+	    PROCESS_EARLY_NS ? p : NULL;
+}
+
 void
 process_set_program(struct process_table *t, struct process *p,
     struct program *program, uint32_t epoch)
@@ -353,6 +378,8 @@ process_link_parent(struct process_table *t, struct process *p,
 	p->parent_epoch = parent->execs;
 	if (p->program == NULL)
 		process_set_program(t, p, program_ref(parent->program), 0);
+	p->program_lags = parent->execs > parent->paired ||
+	    (parent->program_epoch == 0 && parent->program_lags);
 	p->euid = parent->euid;
 	p->uid_known = parent->uid_known;
 	/* A parent whose exec records have all been seen will not turn out
@@ -481,6 +508,13 @@ heard_until(struct process_table *t, int64_t now)
 	    t->heard_ns;
 }
 
+bool
+process_has_heard(const struct process_table *t, struct wall when)
+{
+	return t->idle_ns >= QUIET_NS ||
+	    t->heard_ns > process_to_mono(t, when) + PROCESS_LATE_NS;
+}
+
 /* Nobody waits any longer for the records of these execs: let the children
  * have what the parent is. */
 static void
@@ -564,6 +598,7 @@ process_seen(struct process_table *t, uint32_t pid, uint32_t ppid,
 	if (process_newest(t, pid) != NULL)
 		return NULL;
 	p = process_make(t, pid, process_to_mono(t, when));
+	p->guessed = true;
 	p->ppid = ppid;
 	parent = process_get(t, ref);
 	if (parent != NULL) {
@@ -585,11 +620,42 @@ process_program(struct process_table *t, struct process *p)
 	/* What the parent executed before the fork may have become known
 	 * after it. */
 	parent = process_get(t, p->parent);
-	if (parent != NULL && parent->program != NULL &&
-	    parent->program_epoch <= p->parent_epoch &&
-	    parent->program != p->program)
+	if (parent == NULL || parent->program == NULL ||
+	    parent->program_epoch > p->parent_epoch)
+		return p->program;
+	if (parent->program != p->program)
 		process_set_program(t, p, program_ref(parent->program), 0);
+	if (parent->paired >= p->parent_epoch &&
+	    (parent->program_epoch != 0 || !parent->program_lags))
+		p->program_lags = false;
 	return p->program;
+}
+
+/* No record of an exec is still to come that was before now. */
+static bool
+is_told(const struct process *p)
+{
+	return p->execs <= p->paired &&
+	    (p->program_epoch != 0 || !p->program_lags);
+}
+
+struct program *
+process_program_now(struct process_table *t, struct process *p)
+{
+	struct program *told = process_program(t, p);
+
+	if (is_told(p))
+		return told;
+	return p->read_sure && p->read_execs == p->execs ? p->read_program :
+	    NULL;
+}
+
+void
+process_confirm(struct process *p, int64_t since_ns)
+{
+	if (p->read_execs == p->execs && (p->execs == 0 ||
+	    p->exec_ns[(p->execs - 1) % PROCESS_EXECS] <= since_ns))
+		p->read_sure = true;
 }
 
 const char *
@@ -598,7 +664,6 @@ process_entity(struct process_table *t, struct process *p)
 	char pid[16], start[40];
 	const char *parts[3] = { t->host_id, pid, start };
 
-	p->guessed = true;
 	if (p->entity[0] != '\0')
 		return p->entity;
 	(void)snprintf(pid, sizeof(pid), "%u", p->pid);

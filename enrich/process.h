@@ -104,11 +104,22 @@ struct process {
 	struct process_entry	*entry;
 	struct program		*program;
 	uint32_t		 program_epoch;	/* 0: inherited */
+	bool			 program_lags;	/* inherited: the parent had
+						   executed something else */
+	/* What /proc said, and after which exec event; not before its time
+	 * or at an unknown one: it may be that of the exec before. */
+	struct program		*read_program;	/* or NULL */
+	uint32_t		 read_execs;
+	bool			 read_sure;
+	int64_t			 learn_ns;	/* mono: when /proc was asked */
 	uint32_t		 euid, vpid;
 	bool			 start_known, uid_known, asked, refused;
 	bool			 learning;	/* see process_learn */
+	bool			 vouched;	/* its cgroup is the host's */
 	bool			 tentative;	/* host by cgroup, in a scan */
 	bool			 exit_owed;	/* its pid was used again first */
+	bool			 guessed;	/* only a record told of it: it may
+						   have ended long ago */
 	uint32_t		 twin;		/* older ones of the same pid that
 						   began in the same 10 ms */
 	char			 entity[HASH_ID_TEXT];
@@ -118,8 +129,6 @@ struct process {
 	bool			 is_open;
 	uint32_t		 scan;		/* last scan that saw it */
 };
-	bool			 guessed;	/* only a record told of it: it may
-						   have ended long ago */
 
 /* What the privileged side read from /proc/PID, as the kernel gave it; stat
  * last, so that it covers the others. Lent for the call. */
@@ -148,6 +157,13 @@ void process_on_loss(struct process_table *);
 
 /* Call once, after the connector is subscribed. */
 void process_scan(struct process_table *);
+/* True from a scan's begin to its end, but no longer than
+ * PROCESS_SCAN_WAIT_NS: until then many a process has no owner. */
+bool process_is_scanning(const struct process_table *);
+#define PROCESS_SCAN_WAIT_NS	(5 * MONO_S)
+/* True when the audit records up to that time have been read, as far as can
+ * be told: newer ones were, or none came lately. */
+bool process_has_heard(const struct process_table *, struct wall);
 /* Read the connector empty before these: an answer counts only for a process
  * that is still the newest of its pid. */
 void process_on_proc(struct process_table *, uint32_t pid,
@@ -159,13 +175,6 @@ void process_on_init(struct process_table *, uint32_t pid,
 /* Forgets the long dead. Every 100 ms or so. */
 void process_tick(struct process_table *, struct mono now);
 
-/* True from a scan's begin to its end, but no longer than
- * PROCESS_SCAN_WAIT_NS: until then many a process has no owner. */
-bool process_is_scanning(const struct process_table *);
-#define PROCESS_SCAN_WAIT_NS	(5 * MONO_S)
-/* True when the audit records up to that time have been read, as far as can
- * be told: newer ones were, or none came lately. */
-bool process_has_heard(const struct process_table *, struct wall);
 /*
  * The generation that a successful exec record is about, which becomes what
  * it executed: records must come in their order, each once. NULL and made
@@ -184,6 +193,12 @@ struct process *process_get(struct process_table *, struct process_ref);
 struct process_ref process_refer(const struct process *);
 /* The newest living generation of a pid, or NULL. */
 struct process *process_newest(struct process_table *, uint32_t pid);
+/* There is one of that pid, or was not long ago. */
+bool process_is_known(struct process_table *, uint32_t pid);
+/* The one generation that had the pid at some time from then (mono) on; NULL
+ * when that is none or more than one. */
+struct process *process_since(struct process_table *, uint32_t pid,
+    int64_t since_ns);
 
 /* When it ended; the largest time while it lives. */
 struct wall process_end_time(const struct process_table *,
@@ -195,13 +210,24 @@ bool process_settle(struct process_table *, struct process *);
 /* True while its owner is not known and an answer from /proc, or the scan, is
  * under way. */
 bool process_is_waiting(const struct process_table *, const struct process *);
-/* Asks /proc what it executes, when no record said it (audit is off, or it is
- * older than the agent). */
+/* The host's by its parent alone, while nobody tells of execs: a runtime may
+ * have made it a container's. */
+bool process_is_hearsay(const struct process_table *, const struct process *);
+/* Asks /proc what it executes, when no record said it yet (audit is off or
+ * behind, or it is older than the agent). */
 void process_learn(struct process_table *, struct process *);
 /* True while that answer is under way. */
 bool process_is_learning(const struct process *);
-/* What it executes; NULL when not known. */
+/* What /proc said of it was read after that time (mono): so it is what the
+ * process executes if its last exec was before. */
+void process_confirm(struct process *, int64_t since_ns);
+/* What it executed by the time of the last audit record; NULL when not
+ * known. For what comes in the order of records. */
 struct program *process_program(struct process_table *, struct process *);
+/* What it executes now, also when the record of that is still to come; NULL
+ * when not known. Lent. */
+struct program *process_program_now(struct process_table *,
+    struct process *);
 /* process.entity_id: 20 digits, the same after a restart of the agent. */
 const char *process_entity(struct process_table *, struct process *);
 struct program_budget *process_budget(struct process_table *);

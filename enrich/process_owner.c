@@ -146,7 +146,7 @@ process_settle(struct process_table *t, struct process *p)
 		return false;
 	p->asked = true;
 	t->in_flight++;
-	t->flight_ns = mono_now(t->clock).ns;
+	t->flight_ns = p->learn_ns = mono_now(t->clock).ns;
 	ledger_add(t->asked, 1);
 	t->ask->proc(t->ask->ctx, p->pid);
 	return p->role != PROCESS_UNKNOWN;
@@ -211,9 +211,9 @@ is_init(const struct identity_exec *x)
 	    memcmp(x->args[1].text, "init", 4) == 0;
 }
 
-static void
-start_runtime(struct process_table *t, struct process *p, uint32_t epoch,
-    struct wall when, const struct identity_runtime *r)
+void
+process_start_runtime(struct process_table *t, struct process *p,
+    uint32_t epoch, struct wall when, const struct identity_runtime *r)
 {
 	struct process_entry *e = calloc(1, sizeof(*e));
 
@@ -278,18 +278,18 @@ change_role(struct process_table *t, struct process *p, uint32_t ppid,
 			break;
 		p->confidence = PROCESS_MEDIUM;
 		p->method = PROCESS_BY_HOST;
-		start_runtime(t, p, epoch, when, &r);
+		process_start_runtime(t, p, epoch, when, &r);
 		break;
 	case PROCESS_HOST:
 		if (identity_read_runtime(x, &r))
-			start_runtime(t, p, epoch, when, &r);
+			process_start_runtime(t, p, epoch, when, &r);
 		break;
 	case PROCESS_RUNTIME:
 		if (identity_is_stage(x))
 			process_become(t, p, is_init(x) ? PROCESS_STAGE :
 			    PROCESS_RUNTIME, epoch);
 		else if (identity_read_runtime(x, &r))
-			start_runtime(t, p, epoch, when, &r);
+			process_start_runtime(t, p, epoch, when, &r);
 		else
 			leave_to_host(t, p, epoch);
 		break;

@@ -79,5 +79,8 @@ void process_become(struct process_table *, struct process *,
     enum process_role, uint32_t epoch);
 void process_set_entry(struct process_table *, struct process *,
     struct process_entry *);
+/* It executed a container runtime with these arguments, then. */
+void process_start_runtime(struct process_table *, struct process *,
+    uint32_t epoch, struct wall when, const struct identity_runtime *);
 
 #endif

@@ -80,24 +80,60 @@ text(char *room, size_t size, const char *from, size_t len)
 	return room;
 }
 
-static void
-learn_program(struct process_table *t, struct process *p,
-    const struct process_proc_answer *a, const struct procfile_stat *s)
+static struct program *
+read_program(struct process_table *t, const struct process_proc_answer *a,
+    const struct procfile_stat *s)
 {
 	struct event_str args[ANSWER_ARGS];
 	char exe[PROGRAM_BYTES];
-	size_t n;
-
-	if (p->program_epoch != 0)
-		return;
-	n = a->cmdline == NULL ? 0 : procfile_cmdline(a->cmdline,
+	size_t n = a->cmdline == NULL ? 0 : procfile_cmdline(a->cmdline,
 	    a->cmdline_len, args, ANSWER_ARGS);
-	process_set_program(t, p, program_new(&t->budget,
-	    text(exe, sizeof(exe), a->exe, a->exe_len),
-	    a->exe_len == 0 ? s->comm : "", args, n),
-	    p->paired > 0 ? p->paired : 1);
-	if (p->program == NULL)
-		p->program_epoch = 0;
+
+	return program_new(&t->budget, text(exe, sizeof(exe), a->exe,
+	    a->exe_len), a->exe_len == 0 ? s->comm : "", args, n);
+}
+
+/*
+ * What was read was so at some time between the question and now, and events
+ * up to now have been heard. What records say goes its own way: they have
+ * their order, and this is ahead of them.
+ */
+static void
+learn_program(struct process_table *t, struct process *p,
+    const struct process_proc_answer *a, const struct procfile_stat *s,
+    bool learning)
+{
+	struct program *program;
+
+	if (p->program_epoch != 0 && p->execs <= p->paired)
+		return;
+	program = read_program(t, a, s);
+	if (program == NULL)
+		return;
+	program_unref(&t->budget, p->read_program);
+	p->read_program = program;
+	p->read_execs = p->execs;
+	p->read_sure = false;
+	process_confirm(p, learning || p->asked ? p->learn_ns : INT64_MIN);
+	if (t->scanning)
+		process_confirm(p, t->scan_ns);
+	if (p->program_epoch == 0 && p->read_sure)
+		process_set_program(t, p, program_ref(program),
+		    p->paired > 0 ? p->paired : 1);
+}
+
+/* The newest generation of a pid, if the answer is about that one and it has
+ * ended since. */
+static struct process *
+match_ended(struct process_table *t, const struct procfile_stat *s)
+{
+	int64_t start = (int64_t)(s->start_ticks * (10 * MONO_MS));
+	struct process *p = process_first(t, s->pid);
+
+	if (p == NULL || p->exit_ns == 0 || !p->start_known)
+		return NULL;
+	return (p->start_ns < start ? start - p->start_ns :
+	    p->start_ns - start) <= SAME_START_NS ? p : NULL;
 }
 
 /* The generation that the answer is about, made in a scan; NULL: the answer
@@ -153,6 +189,55 @@ is_hearsay(const struct process_table *t, const struct process *p)
 	    !t->heard_exec;
 }
 
+bool
+process_is_hearsay(const struct process_table *t, const struct process *p)
+{
+	return is_hearsay(t, p) && !p->vouched;
+}
+
+static size_t
+read_args(const struct program *program, struct event_str args[ANSWER_ARGS])
+{
+	size_t i, n = program_n_args(program);
+
+	if (n > ANSWER_ARGS)
+		n = ANSWER_ARGS;
+	for (i = 0; i < n; i++)
+		args[i] = (struct event_str){ program_arg(program, i),
+		    strlen(program_arg(program, i)) };
+	return n;
+}
+
+/* The host's. A runtime that is at work, so that no record tells of it, is
+ * known by what it executes: what it starts is a container's. */
+static void
+become_host(struct process_table *t, struct process *p)
+{
+	struct program *program = p->read_program;
+	struct event_str args[ANSWER_ARGS];
+	struct identity_exec x = { .cwd = "", .args = args };
+	struct identity_runtime r;
+
+	process_become(t, p, PROCESS_HOST, 0);
+	p->method = PROCESS_BY_HOST;
+	p->confidence = PROCESS_HIGH;
+	if (program == NULL || p->read_execs != p->execs || !p->read_sure)
+		return;
+	x.exe = program_exe(program);
+	x.n_args = read_args(program, args);
+	if (identity_read_runtime(&x, &r))
+		process_start_runtime(t, p, p->execs, p->start, &r);
+}
+
+/* Between the runtime and the container's program, on the host's side yet. */
+static bool
+is_early_stage(const struct process *p)
+{
+	return p->read_program != NULL &&
+	    (identity_is_runtime_path(program_exe(p->read_program)) ||
+	    strncmp(program_exe(p->read_program), "/memfd:", 7) == 0);
+}
+
 static void
 learn_owner(struct process_table *t, struct process *p,
     const struct process_proc_answer *a, const struct procfile_stat *s)
@@ -165,6 +250,8 @@ learn_owner(struct process_table *t, struct process *p,
 	    !is_hearsay(t, p)))
 		return;
 	found = identity_read_cgroup(a->cgroup, a->cgroup_len, id);
+	if (found == 0 && !s->exiting)
+		p->vouched = true;
 	if (p->role != PROCESS_UNKNOWN && found <= 0)
 		return;
 	/* An exiting task has left its cgroups: only finding one counts. */
@@ -177,17 +264,20 @@ learn_owner(struct process_table *t, struct process *p,
 		p->tentative = true;
 		return;
 	}
+	/* It is on its way into a container: later it is asked again. */
+	if (found == 0 && is_stage(s, text(exe, sizeof(exe), a->exe,
+	    a->exe_len))) {
+		p->asked = false;
+		return;
+	}
 	if (found == 0) {
 		struct process *parent = process_get(t, p->parent);
 
 		if (parent != NULL && parent->role == PROCESS_CONTAINER) {
 			process_inherit(p, parent, p->parent_epoch);
 			p->confidence = PROCESS_MEDIUM;
-		} else {
-			process_become(t, p, PROCESS_HOST, 0);
-			p->method = PROCESS_BY_HOST;
-			p->confidence = PROCESS_HIGH;
-		}
+		} else
+			become_host(t, p);
 		process_close(t, p);
 		return;
 	}
@@ -204,6 +294,7 @@ process_on_proc(struct process_table *t, uint32_t pid,
 {
 	struct procfile_stat s;
 	struct process *p = process_newest(t, pid);
+	bool learning = p != NULL && p->learning;
 	uint32_t ruid, euid, vpid;
 
 	if (p != NULL)
@@ -220,6 +311,12 @@ process_on_proc(struct process_table *t, uint32_t pid,
 	p = match(t, &s);
 	if (p == NULL) {
 		ledger_add(t->late_answers, 1);
+		p = match_ended(t, &s);
+		if (p != NULL) {
+			learn_program(t, p, a, &s, false);
+			learn_owner(t, p, a, &s);
+			return;
+		}
 		p = process_newest(t, pid);
 		if (p != NULL && p->asked)
 			p->refused = true;
@@ -232,7 +329,7 @@ process_on_proc(struct process_table *t, uint32_t pid,
 		p->uid_known = true;
 	}
 	p->scan = t->scan;
-	learn_program(t, p, a, &s);
+	learn_program(t, p, a, &s, learning);
 	learn_owner(t, p, a, &s);
 }
 
@@ -243,27 +340,24 @@ is_of_shim(struct process_table *t, struct process *p, struct process *parent)
 {
 	struct program *shim = process_program(t, parent);
 	struct event_str args[ANSWER_ARGS];
-	size_t i, n;
 
 	if (parent->role != PROCESS_HOST || shim == NULL || p->program == NULL ||
 	    identity_is_runtime_path(program_exe(p->program)))
 		return false;
-	n = program_n_args(shim);
-	if (n > ANSWER_ARGS)
-		n = ANSWER_ARGS;
-	for (i = 0; i < n; i++)
-		args[i] = (struct event_str){ program_arg(shim, i),
-		    strlen(program_arg(shim, i)) };
-	return identity_read_shim(program_exe(shim), args, n, p->id);
+	return identity_read_shim(program_exe(shim), args,
+	    read_args(shim, args), p->id);
 }
 
 void
 process_learn(struct process_table *t, struct process *p)
 {
-	if (p->program_epoch != 0 || p->learning || p->exit_ns != 0 ||
-	    t->ask == NULL || t->ask->proc == NULL)
+	if (p->learning || p->exit_ns != 0 || t->ask == NULL ||
+	    t->ask->proc == NULL ||
+	    (p->program_epoch != 0 && p->execs <= p->paired) ||
+	    (p->read_sure && p->read_execs == p->execs))
 		return;
 	p->learning = true;
+	p->learn_ns = mono_now(t->clock).ns;
 	t->ask->proc(t->ask->ctx, p->pid);
 }
 
@@ -305,9 +399,13 @@ conclude(struct process_table *t, struct process *p, unsigned depth)
 		p->confidence = PROCESS_MEDIUM;
 		return;
 	}
-	process_become(t, p, PROCESS_HOST, 0);
-	p->method = PROCESS_BY_HOST;
-	p->confidence = PROCESS_HIGH;
+	if (parent != NULL && (parent->role == PROCESS_RUNTIME ||
+	    parent->role == PROCESS_STAGE) && is_early_stage(p)) {
+		process_inherit(p, parent, p->parent_epoch);
+		process_close(t, p);
+		return;
+	}
+	become_host(t, p);
 }
 
 void

@@ -117,15 +117,18 @@ socket_get(struct socket_table *t, const struct socket_question *q)
 	return o;
 }
 
+/* It had the socket after the question. A pid that nobody has told of is new
+ * to us only where no connector tells of them. */
 static void
 add(struct socket_table *t, struct socket_owners *o, uint32_t pid)
 {
-	struct process *p = process_newest(t->processes, pid);
+	struct process *p = process_since(t->processes, pid, o->asked_ns);
 
-	if (p == NULL)
+	if (p == NULL && pid != 0 && !process_is_known(t->processes, pid))
 		p = process_seen(t->processes, pid, 0, mono_wall(t->clock));
 	if (p == NULL || pid == 0 || o->n == ENRICH_PIDS)
 		return;
+	process_confirm(p, o->asked_ns);
 	(void)process_settle(t->processes, p);
 	process_learn(t->processes, p);
 	o->list[o->n++] = process_refer(p);

@@ -342,6 +342,47 @@ host_network(void **state)
 	bench_free(b);
 }
 
+/* Its process is not known, and containers have the host's network. */
+static void
+host_network_of_nobody(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+	struct ipaddr ip;
+
+	(void)state;
+	assert_int_equal(ipaddr_parse("192.0.2.1", 9, &ip), 0);
+	enrich_host_address(b->enrich, &ip, false);
+	assert_null(bench_submit(b, flow(16 * MS, "f1", "192.0.2.1", 40000,
+	    OUT, 443, "tcp", true)));
+	bench_at(b, 500 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, "", "host");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "high");
+	box(b, BENCH_ID_B, "beta", "", "host");
+	assert_null(bench_submit(b, flow(516 * MS, "f2", "192.0.2.1", 40001,
+	    OUT, 443, "tcp", true)));
+	bench_at(b, 1000 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, "", "host");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "medium");
+	/* It is known: the host's own. */
+	assert_null(bench_submit(b, flow(1016 * MS, "f3", "192.0.2.1", 40002,
+	    OUT, 443, "tcp", true)));
+	bench_submit(b, bench_exec(900 * MS, 500, 1, "/bin/bash", "/",
+	    (const char *const[]){ "bash", NULL }));
+	bench_has_socket(b, 0, 500, 0);
+	bench_at(b, 1100 * MS);
+	ev = bench_last(b);
+	assert_owner(ev, "", "host");
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 500);
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "high");
+	bench_free(b);
+}
+
 /* Two containers in one network namespace. */
 static void
 shared_network(void **state)
@@ -636,6 +677,111 @@ by_its_socket(void **state)
 	bench_free(b);
 }
 
+/* Who has the socket has executed something of which no record came yet: it
+ * is not shown as what it was before. */
+static void
+what_it_was_is_not_shown(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	bench_fork(b, 1 * MS, 2000, 2001);
+	bench_execd(b, 2 * MS, 2001);
+	bench_at(b, 80 * MS);
+	assert_null(bench_submit(b, udp_flow(10 * MS, "f1", 40000)));
+	bench_has_socket(b, 0, 2001, 0);
+	bench_at(b, 100 * MS);
+	assert_int_equal(b->n_out, 0);
+	bench_at(b, 400 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2001);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "socket");
+	assert_int_equal(event_has(ev, FIELD_PROCESS_ARGS), EVENT_ABSENT);
+	assert_int_equal(event_has(ev, FIELD_PROCESS_NAME), EVENT_ABSENT);
+	/* The next report has it, since the record came. */
+	bench_submit(b, bench_exec(2 * MS, 2001, 2000, "/usr/bin/curl", "/",
+	    (const char *const[]){ "/usr/bin/curl", NULL }));
+	ev = bench_submit(b, udp_flow(10 * MS, "f1", 40000));
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2001);
+
+	/* /proc, read after the question, knows what records do not. */
+	bench_fork(b, 401 * MS, 2000, 2002);
+	bench_execd(b, 402 * MS, 2002);
+	bench_at(b, 410 * MS);
+	assert_null(bench_submit(b, udp_flow(403 * MS, "f2", 40001)));
+	bench_proc(b, 2002, 2000, 401 * MS, BENCH_ID_A, "/usr/bin/wget", 0,
+	    'S');
+	bench_has_socket(b, 0, 2002, 0);
+	bench_at(b, 430 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2002);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "wget");
+
+	/* It executed after the question: /proc may have been before that. */
+	bench_fork(b, 441 * MS, 2000, 2003);
+	bench_at(b, 450 * MS);
+	assert_null(bench_submit(b, udp_flow(443 * MS, "f3", 40002)));
+	bench_proc(b, 2003, 2000, 441 * MS, BENCH_ID_A, "/bin/sh", 0, 'S');
+	bench_execd(b, 460 * MS, 2003);
+	bench_has_socket(b, 0, 2003, 0);
+	bench_at(b, 800 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2003);
+	assert_int_equal(event_has(ev, FIELD_PROCESS_NAME), EVENT_ABSENT);
+	bench_free(b);
+}
+
+/* The one that had the socket when it was asked for has ended when the answer
+ * is read, or its pid has another owner. */
+static void
+ended_before_the_answer(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 1 * MS, 2000, 2001, "/usr/bin/curl");
+	bench_at(b, 80 * MS);
+	assert_null(bench_submit(b, udp_flow(10 * MS, "f1", 40000)));
+	bench_exit(b, 85 * MS, 2001);
+	bench_has_socket(b, 0, 2001, 0);
+	bench_at(b, 100 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2001);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "curl");
+	assert_null(process_newest(enrich_processes(b->enrich), 2001));
+
+	/* Without records: what /proc said while it lived. */
+	bench_fork(b, 101 * MS, 2000, 2002);
+	bench_execd(b, 102 * MS, 2002);
+	bench_at(b, 110 * MS);
+	assert_null(bench_submit(b, udp_flow(103 * MS, "f2", 40001)));
+	bench_exit(b, 115 * MS, 2002);
+	bench_proc(b, 2002, 2000, 101 * MS, BENCH_ID_A, "/usr/bin/wget", 0,
+	    'S');
+	bench_has_socket(b, 0, 2002, 0);
+	bench_at(b, 130 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_num(ev, FIELD_PROCESS_PID), 2002);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "wget");
+
+	/* Either of two. */
+	child(b, 131 * MS, 2000, 2003, "/usr/bin/curl");
+	bench_at(b, 150 * MS);
+	assert_null(bench_submit(b, udp_flow(133 * MS, "f3", 40002)));
+	bench_exit(b, 155 * MS, 2003);
+	child(b, 156 * MS, 3000, 2003, "/usr/bin/wget");
+	bench_has_socket(b, 0, 2003, 0);
+	bench_at(b, 600 * MS);
+	ev = bench_last(b);
+	assert_int_equal(event_has(ev, FIELD_PROCESS_ENTITY_ID),
+	    EVENT_MISSING);
+	bench_free(b);
+}
+
 /* One record of a connect is enough, and then nobody is asked. Where two
  * processes may have dialled, the socket tells. */
 static void
@@ -781,6 +927,49 @@ by_who_made_one(void **state)
 	bench_free(b);
 }
 
+/* A datagram whose socket is gone, beside one who has had its own for long;
+ * and the record of who made it comes after a neighbour's. */
+static void
+by_who_made_it_now(void **state)
+{
+	struct bench *b = host();
+	const struct event *ev;
+
+	(void)state;
+	child(b, 0, 2000, 2001, "/usr/sbin/daemon");
+	bench_submit(b, made_socket(2 * MS, 2001, 2000, "17"));
+	child(b, 2000 * MS, 2000, 2002, "/usr/bin/logger");
+	bench_submit(b, made_socket(2001 * MS, 2002, 2000, "17"));
+	bench_exit(b, 2010 * MS, 2002);
+	bench_at(b, 2080 * MS);
+	assert_null(bench_submit(b, udp_flow(2005 * MS, "f1", 40000)));
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 2160 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "logger");
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "created");
+
+	/* Records are behind: all of before are no answer. */
+	child(b, 3000 * MS, 2000, 2003, "/usr/bin/logger");
+	bench_submit(b, made_socket(3001 * MS, 2003, 2000, "17"));
+	bench_exit(b, 3020 * MS, 2003);
+	bench_at(b, 3080 * MS);
+	child(b, 3004 * MS, 2000, 2004, "/usr/bin/sender");
+	assert_null(bench_submit(b, udp_flow(3010 * MS, "f2", 40001)));
+	bench_has_socket(b, -ENOENT, 0, 0);
+	bench_at(b, 3100 * MS);
+	bench_submit(b, made_socket(3006 * MS, 2004, 2000, "17"));
+	child(b, 3120 * MS, 2000, 2005, "/bin/true");
+	bench_at(b, 3140 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_PROCESS_METHOD),
+	    "candidates");
+	assert_int_equal(event_get(ev,
+	    FIELD_TALLYMAN_FLOW_PROCESS_CANDIDATES)->count, 2);
+	bench_free(b);
+}
+
 static struct event *
 accepted(int64_t ns, uint32_t pid, const char *from, uint16_t port)
 {
@@ -879,6 +1068,7 @@ main(void)
 		cmocka_unit_test(outside_to_published_port),
 		cmocka_unit_test(the_hosts_own),
 		cmocka_unit_test(host_network),
+		cmocka_unit_test(host_network_of_nobody),
 		cmocka_unit_test(shared_network),
 		cmocka_unit_test(datagrams),
 		cmocka_unit_test(host_process_in_a_containers_network),
@@ -886,10 +1076,13 @@ main(void)
 		cmocka_unit_test(by_interface),
 		cmocka_unit_test(by_shared_interface),
 		cmocka_unit_test(by_its_socket),
+		cmocka_unit_test(what_it_was_is_not_shown),
+		cmocka_unit_test(ended_before_the_answer),
 		cmocka_unit_test(socket_decides),
 		cmocka_unit_test(lives_tell),
 		cmocka_unit_test(neighbour_is_not_taken),
 		cmocka_unit_test(by_who_made_one),
+		cmocka_unit_test(by_who_made_it_now),
 		cmocka_unit_test(who_accepts),
 		cmocka_unit_test(records_are_bounded),
 	};
