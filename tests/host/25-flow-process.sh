@@ -19,7 +19,10 @@ many=${TALLYMAN_FLOWS:-300}
 apart=100
 
 host_begin base
-agent_config
+# What is known of a flow is in its last report at the latest, also when audit
+# was behind at the first: a few seconds later here.
+agent_config 'flows:
+  idle_timeout: 5s'
 docker run -d --name older tallyman-test/base:1 sleep 1000 >/dev/null
 if ! agent_start; then
 	fail "the agent starts and says READY=1"
@@ -62,9 +65,9 @@ collect() {
 	    >"$tmp/flows"
 }
 all_there() {
-	collect && (($(wc -l <"$tmp/flows") >= 5 * n))
+	collect && (($(grep -c 'true$' "$tmp/flows") >= 5 * n))
 }
-wait_for 30 all_there
+wait_for 60 all_there
 is "one flow for each connection" "$(wc -l <"$tmp/flows")" $((5 * n))
 
 # of WHO FIRST: flows of its ports that are not given to it.
@@ -120,7 +123,7 @@ done
 owners_swarm udp-crowd older "$many" 4 udp "$TH_OUTSIDE_IP" 50 0
 owners_swarm tcp-crowd newer "$many" 4 tcp "$TH_OUTSIDE_IP" 51 0
 owners_wait
-ok "each flow is there" wait_for 30 owners_all_there
+ok "each flow is there" wait_for 60 owners_all_final
 owners_show
 for kind in "${kinds[@]}"; do
 	for who in older newer host; do
@@ -131,11 +134,9 @@ for kind in "${kinds[@]}"; do
 done
 is "no flow has another's container" "$(awk -F '\t' '$3 != "missing" &&
     $2 != $7' "$tmp/judged" | wc -l)" 0
-# A process is shown as it was before its exec when the record of that exec is
-# behind: its command line is another then, and counts as a lie here.
-ok "not one in a thousand is given to another process for sure" \
-    test $(($(cut -f 3 "$tmp/judged" | grep -cx lie) * 1000)) -le \
-    "$(wc -l <"$tmp/judged")"
+# A command line of before its exec would count as a lie, too.
+is "none is given to another process for sure" \
+    "$(cut -f 3 "$tmp/judged" | grep -cx lie)" 0
 
 # Who accepted: connections from the outside to published ports, one server
 # that asks who comes, and one that does not.
@@ -156,7 +157,7 @@ accepted() {
 	    (.process.args // [] | join(" "))] | join(" ")' >"$tmp/accepted"
 	(($(wc -l <"$tmp/accepted") == 200))
 }
-ok "connections from the outside" wait_for 20 accepted
+ok "connections from the outside" wait_for 60 accepted
 diag "$(sort "$tmp/accepted" | uniq -c)"
 is "who accepted them, by record" "$(grep -cx \
     'server traffic accept high traffic tcp-server 7000 10' \

@@ -7,12 +7,14 @@
 #	owners_collect                   judges their flows, to $tmp/judged
 #	owners_count VERDICT LABEL [WHO] how many of them
 #	owners_right LABEL WHO           of 100, how many have their process
+#	owners_all_final                 their last reports are there
 #
 # WHO: a container, or "host". The truth is what each process printed (its
-# local port) and its arguments (an id of its own). Verdicts: right, unknown,
-# candidates, missing (no such flow), wrong, and lie: a wrong process or
-# container with confidence high. Two of one swarm that got the same port are
-# one flow, and are left out.
+# local port) and its arguments (an id of its own). Verdicts: right, unknown
+# (no process, or none with a command line, and the container right or not said
+# for sure), candidates, missing (no such flow), wrong, and lie: a wrong process
+# or container with confidence high. Two of one swarm that got the same port
+# are one flow, and are left out.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tmp and TH_TRAFFIC are of tap.sh and host.sh
 
@@ -76,7 +78,8 @@ owners_flows() {
 	        (.tallyman.flow.process.method // "none"),
 	        (.tallyman.flow.process.confidence // "none"),
 	        (.tallyman.source.container.attribution.confidence //
-	        "high")] | @tsv' |
+	        .tallyman.container.attribution.confidence // "none"),
+	        (.tallyman.flow.final // false)] | @tsv' |
 	    awk -F '\t' '{ last[$1] = $0 } END { for (k in last) print last[k] }'
 }
 
@@ -95,10 +98,12 @@ owners_collect() {
 	{
 		split(flow[$3], f, "\t")
 		ours = index(f[4] " ", " " $4 " ") > 0
-		if (f[3] != $2)
-			verdict = f[7] == "high" ? "lie" : "wrong"
+		if (f[3] != $2 && f[7] == "high")
+			verdict = "lie"
 		else if (f[4] == "-")
 			verdict = "unknown"
+		else if (f[3] != $2)
+			verdict = "wrong"
 		else if (f[5] == "candidates")
 			verdict = "candidates"
 		else if (ours)
@@ -123,6 +128,11 @@ owners_right() {
 owners_all_there() {
 	owners_collect && [[ -s $tmp/judged ]] &&
 	    ! cut -f 3 "$tmp/judged" | grep -qx missing
+}
+
+owners_all_final() {
+	owners_all_there && ! awk -F '\t' 'NR == FNR { final[$2] = $8; next }
+	    final[$3] != "true" { print }' "$tmp/last" "$tmp/truth" | grep -q .
 }
 
 owners_show() {
