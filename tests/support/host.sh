@@ -351,7 +351,9 @@ agent_start() {
 	"$TH_TRAFFIC" notify "$notify" 120 >"$agent_dir/notified" 9>&- &
 	waiter=$!
 	wait_for 30 test -S "$notify"
-	NOTIFY_SOCKET=$notify nsenter --net="${agent_netns:-$TH_HOST_NETNS}" \
+	# With the priority that its unit gives it.
+	NOTIFY_SOCKET=$notify nice -n -10 \
+	    nsenter --net="${agent_netns:-$TH_HOST_NETNS}" \
 	    "$tallyman" run -c "$agent_conf" --state-dir "$agent_dir/state" \
 	    "$@" </dev/null >>"$agent_dir/out" 2>>"$agent_dir/log" 9>&- &
 	agent_pid=$!
