@@ -237,14 +237,22 @@ void
 bench_proc(struct bench *b, uint32_t pid, uint32_t ppid, int64_t start_ns,
     const char *id, const char *exe, unsigned flags, char state)
 {
+	bench_proc_args(b, pid, ppid, start_ns, id, exe, flags, state, exe,
+	    strlen(exe) + 1);
+}
+
+void
+bench_proc_args(struct bench *b, uint32_t pid, uint32_t ppid,
+    int64_t start_ns, const char *id, const char *exe, unsigned flags,
+    char state, const char *cmdline, size_t len)
+{
 	/* The driven clock's boot is 1970. */
 	unsigned long long ticks = (unsigned long long)
 	    ((BENCH_START + start_ns) / (10 * MONO_MS));
 	char stat[512], cgroup[512], status[256];
 	const char *base = strrchr(exe, '/');
-	struct process_proc_answer a = { .cmdline = exe,
-	    .cmdline_len = strlen(exe) + 1, .exe = exe,
-	    .exe_len = strlen(exe) };
+	struct process_proc_answer a = { .cmdline = cmdline,
+	    .cmdline_len = len, .exe = exe, .exe_len = strlen(exe) };
 
 	a.stat_len = (size_t)snprintf(stat, sizeof(stat),
 	    "%u (%.15s) %c %u %u %u 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu "

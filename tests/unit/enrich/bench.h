@@ -63,6 +63,10 @@ void bench_has_socket(struct bench *, int status, uint32_t pid,
 void bench_proc(struct bench *, uint32_t pid, uint32_t ppid,
     int64_t start_ns, const char *cgroup_id, const char *exe,
     unsigned flags, char state);
+/* With other arguments than the path, each with its NUL. */
+void bench_proc_args(struct bench *, uint32_t pid, uint32_t ppid,
+    int64_t start_ns, const char *cgroup_id, const char *exe,
+    unsigned flags, char state, const char *cmdline, size_t len);
 
 /* The connector. */
 void bench_fork(struct bench *, int64_t ns, uint32_t parent, uint32_t child);

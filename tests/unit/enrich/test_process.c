@@ -436,6 +436,91 @@ events_during_the_scan(void **state)
 	bench_free(b);
 }
 
+/* docker exec that was under way when the agent came: no record tells of its
+ * runtime, and /proc does. One that starts nothing is a host's process. */
+static void
+runtime_in_the_scan(void **state)
+{
+	static const char line[] = "runc\0exec\0--process\0/tmp/x\0"
+	    BENCH_ID_A, list[] = "runc\0list";
+	struct bench *b = bench_new(true);
+	const struct event *ev;
+
+	(void)state;
+	enrich_start(b->enrich);
+	bench_proc(b, 1, 0, -3600 * MONO_S, "", "/sbin/init", 0, 'S');
+	bench_proc(b, 400, 1, -60 * MONO_S, "",
+	    "/usr/bin/containerd-shim-runc-v2", 0, 'S');
+	bench_proc_args(b, 20000, 400, -1 * MONO_S, "", "/usr/sbin/runc", 0,
+	    'S', line, sizeof(line));
+	bench_proc_args(b, 20010, 400, -1 * MONO_S, "", "/usr/sbin/runc", 0,
+	    'S', list, sizeof(list));
+	/* Its child is on the host's side yet. */
+	bench_proc_args(b, 20001, 20000, -1 * MONO_S, "", "/memfd:runc", 0,
+	    'S', line, sizeof(line));
+	process_on_scan_end(enrich_processes(b->enrich));
+	tell_docker(b, BENCH_ID_A);
+	bench_execd(b, 2 * MS, 20001);
+	ev = bench_submit(b, bench_exec(2 * MS, 20001, 20000, "/bin/sh", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	bench_fork(b, 3 * MS, 20000, 20002);
+	bench_execd(b, 4 * MS, 20002);
+	ev = bench_submit(b, bench_exec(4 * MS, 20002, 20000, "/bin/sh", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "runtime");
+	bench_fork(b, 5 * MS, 20010, 20011);
+	bench_execd(b, 6 * MS, 20011);
+	ev = bench_submit(b, bench_exec(6 * MS, 20011, 20010, "/bin/ls", "/",
+	    true_args));
+	assert_owner(ev, "", "host");
+	bench_free(b);
+}
+
+/* The pid of a container's first process has gone to another when Docker's
+ * word of it is read. */
+static void
+init_is_another(void **state)
+{
+	struct bench *b = host();
+	uint8_t id[32] = { 1 };
+	const struct event *ev;
+
+	(void)state;
+	bench_fork(b, 500 * MS, 1, 900);
+	process_on_init(enrich_processes(b->enrich), 900, id, bench_wall(0));
+	bench_execd(b, 501 * MS, 900);
+	ev = bench_submit(b, bench_exec(501 * MS, 900, 1, "/bin/ls", "/",
+	    true_args));
+	assert_owner(ev, "", "host");
+	bench_free(b);
+}
+
+/* Its pid is another's already, and it is forgotten or was never known. */
+static void
+only_the_parent_is_known(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 400 * MS, 1, 900);
+	ev = bench_submit(b, bench_exec(10 * MS, 900, 77, "/bin/true", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	assert_string_equal(event_str(ev,
+	    FIELD_TALLYMAN_ATTRIBUTION_CONFIDENCE), "medium");
+	assert_int_equal(event_has(ev, FIELD_PROCESS_ENTITY_ID),
+	    EVENT_MISSING);
+	/* The shim adopts orphans. */
+	ev = bench_submit(b, bench_exec(12 * MS, 900, 400, "/bin/true", "/",
+	    true_args));
+	assert_owner(ev, "", "none");
+	assert_int_equal(event_has(ev, FIELD_CONTAINER_ID), EVENT_MISSING);
+	bench_free(b);
+}
+
 /* No fork was heard of: /proc is asked, and only an answer about that very
  * process counts. */
 static void
@@ -733,6 +818,9 @@ main(void)
 		cmocka_unit_test(forged_runtime),
 		cmocka_unit_test(forked_before_the_runtime),
 		cmocka_unit_test(events_during_the_scan),
+		cmocka_unit_test(runtime_in_the_scan),
+		cmocka_unit_test(init_is_another),
+		cmocka_unit_test(only_the_parent_is_known),
 		cmocka_unit_test(late_answers_of_proc),
 		cmocka_unit_test(record_before_its_events),
 		cmocka_unit_test(lost_exec_record),
