@@ -241,10 +241,18 @@ is_to_come(struct process_table *t, struct process *p)
 	    (p->execs > p->paired && process_program_now(t, p) == NULL);
 }
 
+/* A datagram's port may be another's by now, who did not live when it was
+ * sent. began: when that was, wall. */
+static bool
+came_later(const struct process *p, int64_t began)
+{
+	return p->start_known && began != 0 && p->start.ns > began + AHEAD_NS;
+}
+
 /* Those who have the socket. False: something of them is still to come. */
 static bool
 take_owners(struct flow_join *t, const struct socket_owners *o,
-    struct party *y, bool patient)
+    struct party *y, int64_t began, bool patient)
 {
 	struct process_table *table = t->env.owner->processes;
 	struct opener_process *s = NULL;
@@ -259,7 +267,7 @@ take_owners(struct flow_join *t, const struct socket_owners *o,
 	t->found.n = 0;
 	for (i = 0; i < o->n; i++) {
 		p = process_get(table, o->list[i]);
-		if (p == NULL)
+		if (p == NULL || came_later(p, began))
 			continue;
 		(void)process_settle(table, p);
 		add_candidate(&t->found, process_entity(table, p));
@@ -313,9 +321,13 @@ look_at_answers(struct flow_join *t, const struct end *e,
 
 /* Asks the kernel. True when the answer, if there is to be one, is here. */
 static bool
-by_socket(struct flow_join *t, const struct end *e, struct party *y,
-    uint8_t proto, bool inbound, bool patient, bool *waits)
+by_socket(struct flow_join *t, const struct ends *ends, bool inbound,
+    struct party *y, bool patient, bool *waits)
 {
+	const struct end *e = inbound ? &ends->destination : &ends->source;
+	int64_t began = !inbound && ends->proto == IPPROTO_UDP ?
+	    ends->start.ns : 0;
+	uint8_t proto = ends->proto;
 	const struct socket_owners *o;
 	struct socket_question q;
 
@@ -336,7 +348,7 @@ by_socket(struct flow_join *t, const struct end *e, struct party *y,
 		return !patient;
 	}
 	if (o->n > 0) {
-		if (take_owners(t, o, y, patient))
+		if (take_owners(t, o, y, began, patient))
 			return true;
 		*waits = true;
 		return false;
@@ -345,7 +357,7 @@ by_socket(struct flow_join *t, const struct end *e, struct party *y,
 		return true;
 	y->listens = true;
 	y->asked = false;
-	return by_socket(t, e, y, proto, inbound, patient, waits);
+	return by_socket(t, ends, inbound, y, patient, waits);
 }
 
 static bool
@@ -423,8 +435,7 @@ flow_match_opener(struct flow_join *t, const struct ends *e, struct party *y,
 {
 	if (by_connect(t, e, y, patience, true))
 		return;
-	if (!by_socket(t, &e->source, y, e->proto, false, patience == 0,
-	    waits))
+	if (!by_socket(t, e, false, y, patience == 0, waits))
 		return;
 	if (y->process != NULL) {
 		use_up(t, e, y->process->entity);
@@ -447,7 +458,7 @@ flow_match_acceptor(struct flow_join *t, const struct ends *e,
 	    &d->peer, d->peer_port);
 	o = first == NULL ? NULL : look(t, first, t->acceptors, &q);
 	if (o == NULL) {
-		(void)by_socket(t, d, y, e->proto, true, patience == 0, waits);
+		(void)by_socket(t, e, true, y, patience == 0, waits);
 		return;
 	}
 	settle(t, y, opener_process_ref(o->process), "accept", PROCESS_HIGH);

@@ -779,6 +779,17 @@ ended_before_the_answer(void **state)
 	ev = bench_last(b);
 	assert_int_equal(event_has(ev, FIELD_PROCESS_ENTITY_ID),
 	    EVENT_MISSING);
+
+	/* The port of a datagram is another's when it is asked for. */
+	child(b, 630 * MS, 2000, 2004, "/usr/bin/wget");
+	bench_at(b, 650 * MS);
+	assert_null(bench_submit(b, udp_flow(620 * MS, "f4", 40003)));
+	bench_has_socket(b, 0, 2004, 0);
+	bench_at(b, 1000 * MS);
+	ev = bench_last(b);
+	assert_string_equal(event_str(ev, FIELD_TALLYMAN_FLOW_ID), "f4");
+	assert_int_equal(event_has(ev, FIELD_PROCESS_ENTITY_ID),
+	    EVENT_MISSING);
 	bench_free(b);
 }
 
