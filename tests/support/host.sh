@@ -60,10 +60,10 @@ host_flags=()
 audit_lost=
 TH_NAME=
 
-# wait_for SECONDS COMMAND... looks three times at least: on a busy machine
-# one look may take all the time.
+# wait_for SECONDS COMMAND...: longer than it takes on an idle machine. A busy
+# one gets up to four times as long, a minute more at most, and three looks.
 wait_for() {
-	local end=$((SECONDS + $1 + 1)) looks=0
+	local end=$((SECONDS + 1 + $1 + ($1 < 20 ? $1 * 3 : 60))) looks=0
 
 	shift
 	until "$@" >/dev/null 2>&1; do
