@@ -23,6 +23,8 @@ FILES = {
 # linux/cn_proc.h: nlmsghdr, cn_msg, then what, cpu, timestamp and the data.
 DATA = 16 + 20 + 16
 NOTHING, FORK, EXEC, UID, EXIT = 0, 1, 2, 4, 0x80000000
+# agent/wire.h: files of /proc/PID.
+PROC = 7
 
 
 def read_lines(path):
@@ -96,8 +98,10 @@ STATUS = (b"Name:", b"State:", b"Tgid:", b"Pid:", b"PPid:", b"Uid:", b"Gid:",
 
 def shorten(line):
     """Of /proc/PID/status only the lines that tell who it is; of cgroups that
-    are no container's only that."""
+    are no container's only that. Other answers stay as they are."""
     answer = json.loads(line)
+    if answer["verb"] != PROC:
+        return line
     raw, out, at, part = bytes.fromhex(answer["hex"]), b"", 0, 0
     while at + 4 <= len(raw):
         size = struct.unpack_from("<I", raw, at)[0]
@@ -122,7 +126,7 @@ def audit_serial(line):
 def keep(source, inputs, ours):
     lines = inputs[source]
     if source == "procfs":
-        return [procfs_stat(l)[0] != 7 or procfs_stat(l)[1] in ours
+        return [procfs_stat(l)[0] != PROC or procfs_stat(l)[1] in ours
                 for l in lines]
     if source == "proc":
         return [what != NOTHING and (pids[0] in ours or
