@@ -3,6 +3,8 @@
 # before, and what both ends and conntrack counted while they were recorded.
 #	tests/golden/replay.sh --update	takes what comes now as right
 . "$top_srcdir/tests/support/tap.sh"
+# shellcheck source=tests/golden/known.sh
+. "$top_srcdir/tests/golden/known.sh"
 
 tallyman=${TALLYMAN:-$top_builddir/tallyman}
 [ -x "$tallyman" ] || skip_all "$tallyman is not built"
@@ -126,46 +128,25 @@ plain_class() {
 	is "$1: no alert" "$(alerts "$tmp/$1.got")" ""
 }
 
-# Columns of a final flow: protocol, source, port (ICMP: payload sent),
-# destination, port, payload of both, packets and bytes of both, addresses
-# after NAT, left_host, container, those of both ends, interfaces of the path.
-columns() {
-	jq -r 'select(.tallyman.flow.final == true) |
-	    [.network.transport // "?", .source.ip,
-	    (.source.port // .tallyman.flow.payload.sent), .destination.ip,
-	    .destination.port // 0,
-	    .tallyman.flow.payload.sent, .tallyman.flow.payload.received,
-	    .source.packets, .source.bytes,
-	    .destination.packets, .destination.bytes,
-	    .source.nat.ip // "-", .destination.nat.ip // "-",
-	    .tallyman.flow.left_host // "?", .container.name // "-",
-	    .tallyman.source.container.name // "-",
-	    .tallyman.destination.container.name // "-",
-	    ([.tallyman.flow.points[].interface] | join(","))] |
-	    map(tostring) | join("\t")' "$1"
-}
-
-# as_known TRUTH COLUMNS: each line of truth is one flow; "*" was not known.
-as_known() {
-	awk -F '\t' '
-	NR == FNR {
-		have[$1 FS $2 FS $3 FS $4 FS $5] = $0
-		times[$1 FS $2 FS $3 FS $4 FS $5]++
+# carried FILE: for each flow inside of VXLAN where those that carry it are from.
+carried() {
+	jq -r 'select(.tallyman.flow.final == true) | [.tallyman.flow.id,
+	    .source.ip, .tallyman.flow.tunnel.id // "-",
+	    (.tallyman.flow.tunnel.outer // [] | join(" "))] |
+	    map(tostring) | join("\t")' "$1" | awk -F '\t' '
+	$3 == "-" {
+		from[$1] = $2
 		next
 	}
-	{
-		k = $1 FS $2 FS $3 FS $4 FS $5
-		n = split(have[k], got)
-		odd = times[k] != 1 || n != NF
-		for (i = 1; i <= NF; i++)
-			odd = odd || ($i != "*" && $i != got[i])
-		if (odd) {
-			print "want: " $0
-			print "got " times[k] + 0 " times: " have[k]
-			bad++
+	{ outer[++n] = $4 }
+	END {
+		for (i = 1; i <= n; i++) {
+			m = split(outer[i], id, " ")
+			a = from[id[1]]
+			b = from[id[2]]
+			print m != 2 ? "not two" : a < b ? a " " b : b " " a
 		}
-	}
-	END { exit bad > 0 }' "$2" "$1"
+	}'
 }
 
 class_bundle() {
@@ -192,6 +173,28 @@ class_bundle namespaces 21
 class_bundle proxy 20
 class_bundle icmp-errors 9
 class_bundle hairpin 10
+
+class_bundle fragments 6
+class_bundle tuples 15
+class_bundle reuse 60
+class_bundle segments 7
+class_bundle loss 5
+class_bundle relays 22
+class_bundle attempted 8
+class_bundle vxlan 46
+class_bundle inside 12
+is "relays: every link is certain but that of the very first connection" \
+	"$(jq -r 'select(.tallyman.flow.final and
+	.tallyman.flow.relay_of != null) | .tallyman.flow.relay.confidence' \
+	"$tmp/relays.got" | sort | uniq -c | tr -s ' ' | paste -sd , -)" \
+	" 11 high, 1 medium"
+is "vxlan: an outer flow of each direction carries each inner one" \
+	"$(carried "$tmp/vxlan.got" | sort | uniq -c | tr -s ' ')" \
+	" 15 198.18.0.1 198.18.0.2"
+is "inside: two containers with one namespace are not told apart" "$(jq -r \
+    'select(.tallyman.flow.final and .tallyman.flow.inside != null) |
+    .container.name + " " + .tallyman.container.attribution.confidence' \
+    "$tmp/inside.got" | sort -u | paste -sd , -)" "one high,owner medium"
 
 check_bundle exec-shell
 is "exec-shell: one alert" "$(alerts "$tmp/exec-shell.got")" \
