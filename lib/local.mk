@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libtm.a
 	%D%/hash.c %D%/hash.h \
 	%D%/ipaddr.c %D%/ipaddr.h \
 	%D%/json.c %D%/json.h %D%/json_write.c \
+	%D%/jsonpick.c %D%/jsonpick.h \
 	%D%/log.c %D%/log.h \
 	%D%/map.c %D%/map.h \
 	%D%/mono.c %D%/mono.h \

@@ -5,6 +5,7 @@ unit_tests += %D%/test_cursor
 unit_tests += %D%/test_hash
 unit_tests += %D%/test_ipaddr
 unit_tests += %D%/test_json
+unit_tests += %D%/test_jsonpick
 unit_tests += %D%/test_log
 unit_tests += %D%/test_map
 unit_tests += %D%/test_mono
