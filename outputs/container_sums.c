@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/jsonpick.h"
 #include "lib/map.h"
 #include "outputs/doctext.h"
 
@@ -13,10 +14,8 @@ struct container_sums {
 };
 
 static bool
-make_key(const char *id, char key[static 64])
+make_key(const char *id, size_t len, char key[static 64])
 {
-	size_t len = strlen(id);
-
 	if (len == 0 || len > 64)
 		return false;
 	memset(key, 0, 64);
@@ -25,13 +24,20 @@ make_key(const char *id, char key[static 64])
 }
 
 static struct container_sum *
-get(struct container_sums *s, const struct json *doc, const char *path)
+get(struct container_sums *s, const char *id, size_t len)
 {
 	char key[64];
 
-	if (!make_key(json_str(json_get(doc, path), NULL), key))
-		return NULL;
-	return map_put(s->by_id, key, NULL);
+	return make_key(id, len, key) ? map_put(s->by_id, key, NULL) : NULL;
+}
+
+static struct container_sum *
+get_at(struct container_sums *s, const struct json *doc, const char *path)
+{
+	size_t len = 0;
+	const char *id = json_str(json_get(doc, path), &len);
+
+	return get(s, id, len);
 }
 
 static void
@@ -46,10 +52,17 @@ add(struct container_sum *c, int64_t in, int64_t out, bool left)
 		c->left_host += in + out;
 }
 
+enum { SENT, RECEIVED, LEFT, FROM, TO, FACTS };
+static const char *const facts[FACTS] = {
+	[SENT] = "source.bytes", [RECEIVED] = "destination.bytes",
+	[LEFT] = "tallyman.flow.left_host",
+	[FROM] = "tallyman.source.container.id",
+	[TO] = "tallyman.destination.container.id",
+};
+
 static int
-take_flow(void *ctx, const struct reader_row *row)
+take_odd_flow(struct container_sums *s, const struct reader_row *row)
 {
-	struct container_sums *s = ctx;
 	struct json_doc *document;
 	const struct json *doc;
 	int64_t sent, received;
@@ -57,15 +70,31 @@ take_flow(void *ctx, const struct reader_row *row)
 
 	document = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
 	doc = json_root(document);
-	sent = json_int(json_get(doc, "source.bytes"));
-	received = json_int(json_get(doc, "destination.bytes"));
-	left = strcmp(json_str(json_get(doc, "tallyman.flow.left_host"),
-	    NULL), "yes") == 0;
-	add(get(s, doc, "tallyman.source.container.id"), received, sent,
-	    left);
-	add(get(s, doc, "tallyman.destination.container.id"), sent, received,
-	    left);
+	sent = json_int(json_get(doc, facts[SENT]));
+	received = json_int(json_get(doc, facts[RECEIVED]));
+	left = strcmp(json_str(json_get(doc, facts[LEFT]), NULL), "yes") == 0;
+	add(get_at(s, doc, facts[FROM]), received, sent, left);
+	add(get_at(s, doc, facts[TO]), sent, received, left);
 	json_doc_free(document);
+	return 0;
+}
+
+/* A store holds a million flows: no tree for each. */
+static int
+take_flow(void *ctx, const struct reader_row *row)
+{
+	struct container_sums *s = ctx;
+	struct jsonpick got[FACTS];
+	int64_t sent, received;
+	bool left;
+
+	if (jsonpick(row->text, row->len, facts, FACTS, got) != 0)
+		return take_odd_flow(s, row);
+	sent = jsonpick_int(&got[SENT]);
+	received = jsonpick_int(&got[RECEIVED]);
+	left = jsonpick_is(&got[LEFT], "yes");
+	add(get(s, got[FROM].text, got[FROM].len), received, sent, left);
+	add(get(s, got[TO].text, got[TO].len), sent, received, left);
 	return 0;
 }
 
@@ -81,7 +110,7 @@ take_alert(void *ctx, const struct reader_row *row)
 
 	document = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
 	doc = json_root(document);
-	c = get(s, doc, "container.id");
+	c = get_at(s, doc, "container.id");
 	if (c != NULL)
 		c->alerts++;
 	if (c != NULL && doctext_wall(doc, "@timestamp", &when) &&
@@ -100,10 +129,11 @@ take_alert(void *ctx, const struct reader_row *row)
 }
 
 struct container_sums *
-container_sums_new(struct reader *r)
+container_sums_new(struct reader *r, const char *id)
 {
 	struct container_sums *s = calloc(1, sizeof(*s));
-	struct reader_filter f = { .table = READER_FLOWS, .direct = true };
+	struct reader_filter f = { .table = READER_FLOWS, .container = id,
+	    .direct = true, .unordered = true };
 	int err;
 
 	if (s == NULL)
@@ -138,7 +168,7 @@ container_sums_get(const struct container_sums *s, const char *id)
 	const struct container_sum *c = NULL;
 	char key[64];
 
-	if (make_key(id, key))
+	if (make_key(id, strlen(id), key))
 		c = map_get(s->by_id, key);
 	return c == NULL ? &none : c;
 }

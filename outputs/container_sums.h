@@ -28,8 +28,9 @@ struct container_sum {
 
 struct container_sums;
 
-/* Reads all flows and alerts. NULL with errno as of a reader. */
-struct container_sums *container_sums_new(struct reader *);
+/* Reads all flows and alerts, or those of the container with this id only.
+ * NULL with errno as of a reader. */
+struct container_sums *container_sums_new(struct reader *, const char *id);
 void container_sums_free(struct container_sums *);
 /* Never NULL: zeros when nothing is stored of it. */
 const struct container_sum *container_sums_get(const struct container_sums *,

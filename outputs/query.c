@@ -417,7 +417,7 @@ show_container(void *ctx, const struct reader_row *row)
 	int err;
 
 	if (q->sums == NULL &&
-	    (q->sums = container_sums_new(q->reader)) == NULL)
+	    (q->sums = container_sums_new(q->reader, NULL)) == NULL)
 		return -errno;
 	doc = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
 	if (doc == NULL)

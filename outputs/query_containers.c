@@ -330,14 +330,14 @@ show(struct page *p, struct reader *r, const struct query_container *c,
     bool json)
 {
 	struct reader_filter f = { .table = READER_FLOWS, .direct = true };
-	struct container_sums *sums = container_sums_new(r);
 	const struct container_sum *sum;
+	struct container_sums *sums;
 	struct buf line;
 	int err = 0;
 
-	if (sums == NULL)
-		return -errno;
 	p->id = json_str(json_get(c->doc, "container.id"), NULL);
+	if ((sums = container_sums_new(r, p->id)) == NULL)
+		return -errno;
 	sum = container_sums_get(sums, p->id);
 	if (json) {
 		buf_init(&line, 8 << 20);

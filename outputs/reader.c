@@ -253,7 +253,8 @@ make_query(sqlite3 *db, const struct reader_filter *f)
 	add_tables(&sql, f);
 	if (f->limit > 0)
 		buf_printf(&sql, " ORDER BY %s LIMIT ?%d)", back, P_LIMIT);
-	buf_printf(&sql, " ORDER BY %s", order);
+	if (!f->unordered)
+		buf_printf(&sql, " ORDER BY %s", order);
 	if (buf_ok(&sql))
 		st = db_prepare(db, buf_text(&sql));
 	else

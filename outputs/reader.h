@@ -34,6 +34,8 @@ struct reader_filter {
 						 * stands in the JSON */
 	bool			 direct;	/* fn is quick and waits for
 						 * nobody: no detour by a file */
+	bool			 unordered;	/* all rows, in the order that
+						 * costs least */
 };
 
 struct reader_row {
@@ -65,8 +67,9 @@ void reader_close(struct reader *);
 
 /*
  * Calls fn for every row that fits, oldest first; the store is not held while
- * fn runs, however long it takes. *last (may be NULL) becomes the number to
- * follow from. 0, fn's answer, or -errno as above or of a temporary file.
+ * fn runs, however long it takes. The filter may say otherwise. *last (may be
+ * NULL) becomes the number to follow from. 0, fn's answer, or -errno as above
+ * or of a temporary file.
  */
 int reader_each(struct reader *, const struct reader_filter *, reader_row_fn,
     void *ctx, int64_t *last);
