@@ -1,5 +1,6 @@
 #include <config.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,21 @@ command_settings(const struct command_env *env)
 	return s;
 }
 
+/* What was printed has to have arrived: a report that was cut short by a full
+ * disk must not look whole. */
+static int
+end_output(const char *name, int status)
+{
+	bool failed = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !failed)
+		return status;
+	fprintf(stderr, "tallyman %s: standard output: %s\n", name,
+	    errno != 0 ? strerror(errno) : "not all could be written");
+	return status == EXIT_OK ? EXIT_FAILED : status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,5 +185,9 @@ main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	optind = 0;
-	return command->run(&env, argc, argv);
+	c = command->run(&env, argc, argv);
+	/* The daemon goes on without whoever read its alerts, replay has
+	 * looked already. */
+	return command->run == command_run || command->run == command_replay ?
+	    c : end_output(command->name, c);
 }

@@ -366,8 +366,20 @@ query_fail(const struct query_env *env, const char *command, int err)
 		return QUERY_FAILED;
 	case -EUCLEAN:
 		fprintf(env->err, "tallyman %s: %s is damaged: the agent moves "
-		    "it aside and starts a fresh one when it is started\n",
-		    command, env->store);
+		    "it aside and goes on with a fresh one when it is "
+		    "restarted\n", command, env->store);
+		return QUERY_FAILED;
+	case -EBUSY:
+		fprintf(env->err, "tallyman %s: %s is locked by another "
+		    "program: ask again when that has ended\n", command,
+		    env->store);
+		return QUERY_FAILED;
+	case -EPIPE:	/* standard output; who called us says so */
+		return QUERY_FAILED;
+	case -ENOSPC:
+		fprintf(env->err, "tallyman %s: no room in /tmp for what is "
+		    "to be shown: make room, or ask for less with --since, "
+		    "--until or --limit\n", command);
 		return QUERY_FAILED;
 	default:
 		fprintf(env->err, "tallyman %s: %s cannot be read: %s\n",
@@ -403,7 +415,7 @@ show_row(void *ctx, const struct reader_row *row)
 		query_print_json(q->env, row->text, row->len);
 	else if (query_table_add(q->table, row) != 0)
 		return -ENOMEM;
-	return ferror(q->env->out) ? -EIO : 0;
+	return ferror(q->env->out) ? -EPIPE : 0;
 }
 
 /* A container and what its flows and alerts add up to by now. */
@@ -494,6 +506,8 @@ follow(struct query *q, int64_t last)
 		if (err != 0 && err != -EBUSY)
 			return err;
 		flush(q);
+		if (ferror(q->env->out))
+			return -EPIPE;
 	}
 	return 0;
 }
@@ -617,7 +631,7 @@ show_dead(void *ctx, const struct reader_spooled *s)
 	json_close(&w, '}');
 	query_print_json(d->env, buf_text(&line), line.len);
 	buf_fini(&line);
-	return ferror(d->env->out) ? -EIO : 0;
+	return ferror(d->env->out) ? -EPIPE : 0;
 }
 
 int

@@ -13,7 +13,8 @@
 #include "outputs/reader.h"
 
 /* Says why the store cannot be read (err: -errno of a reader) and what to do
- * about it. Returns the exit code. */
+ * about it; nothing for -EPIPE, which is that of what cannot be printed.
+ * Returns the exit code. */
 int query_fail(const struct query_env *, const char *command, int err);
 /* Says what is wrong with an argument; arg is made safe. QUERY_USAGE. */
 int query_complain(const struct query_env *, const char *command,

@@ -73,6 +73,9 @@ open_file(const char *path, enum reader_access mode, sqlite3 **out)
 		(void)sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
 		err = db_number(db, "PRAGMA user_version", &version);
 	}
+	/* One that is being made, or no store of ours. */
+	if (err == 0 && version == 0)
+		err = -ENOENT;
 	if (err == 0 && version != STORE_SCHEMA)
 		err = -EPROTO;
 	if (err != 0) {
@@ -92,6 +95,8 @@ open_any(struct reader *r)
 
 	if (stat(r->path, &st) == -1)
 		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
 	if (access(r->path, R_OK) == -1)
 		return -errno;
 	snprintf(path, sizeof(path), "%s-wal", r->path);

@@ -177,5 +177,5 @@ tree_print_json(const struct tree_print *p, const struct tree_node *n, size_t de
 	json_close(&w, '}');
 	query_print_json(p->env, buf_text(&line), line.len);
 	buf_fini(&line);
-	return ferror(p->env->out) ? -EIO : 0;
+	return ferror(p->env->out) ? -EPIPE : 0;
 }

@@ -127,7 +127,7 @@ put_line(struct printer *p)
 	}
 	fputc('\n', env->out);
 	buf_reset(&p->line);
-	return ferror(env->out) ? -EIO : 0;
+	return ferror(env->out) ? -EPIPE : 0;
 }
 
 static bool

@@ -86,6 +86,18 @@ for c in events alerts flows containers "explain x" "tree x"; do
 	    "tallyman $c: there is no store at $tmp/none/tallyman.db.*run.*"
 done
 run 3 "output dead without a store" output dead
+mkdir "$tmp/store"
+: >"$tmp/store/tallyman.db"
+# An empty file is a database to SQLite.
+TALLYMAN_STORE_PATH=$tmp/store/tallyman.db run 3 "events of an empty file" events
+says "events of an empty file: no store" "$err" ".*there is no store at .*"
+echo "this is no database, and long enough to be looked at by SQLite as if it
+were one: a header is a hundred bytes" >"$tmp/store/tallyman.db"
+TALLYMAN_STORE_PATH=$tmp/store/tallyman.db run 1 "events of what is no store" events
+says "events of what is no store: what becomes of it" "$err" \
+    "tallyman events: $tmp/store/tallyman.db is damaged: .*restarted"
+TALLYMAN_STORE_PATH=$tmp/store run 1 "events of a directory" events
+says "events of a directory: said" "$err" ".*$tmp/store cannot be read: Is a .*"
 run 64 "alerts --since with no time" alerts --since nonsense
 says "alerts --since with no time: what was expected" "$err" \
     "tallyman alerts: expected a time .*"
@@ -96,6 +108,18 @@ run 64 "explain of nothing" explain
 run 64 "tree of nothing" tree
 run 64 "events --dataset misspelt" events --dataset flwo
 says "events --dataset misspelt: the nearest" "$err" ".*did you mean flow.*"
+
+# --- standard output that does not take it ----------------------------------
+
+if [ -c /dev/full ]; then
+	for c in "check --default" "rules list" "explain --mdoc" "tree --help"; do
+		# shellcheck disable=SC2086 # words of their own
+		"$tallyman" $c >/dev/full 2>"$tmp/err"
+		is "$c to a full disk: exit 1" $? 1
+		says "$c to a full disk: said" "$(cat "$tmp/err")" \
+		    "tallyman ${c% *}: standard output: [Nn]o.*"
+	done
+fi
 
 # --- check ------------------------------------------------------------------
 
