@@ -1,5 +1,6 @@
 #include "outputs/doctext.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -47,6 +48,85 @@ doctext_add_time(struct buf *out, struct wall when)
 	if (localtime_r(&t, &tm) != NULL &&
 	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
 		buf_add_str(out, text);
+}
+
+/* What the text does not say. */
+enum missing { NOTHING, YEAR, DAY };
+
+static bool
+read_fraction(const char *p, int64_t *ns)
+{
+	int64_t unit = MONO_S / 10;
+
+	*ns = 0;
+	if (*p == '\0')
+		return true;
+	if (*p++ != '.' || *p == '\0')
+		return false;
+	for (; *p >= '0' && *p <= '9' && unit > 0; p++, unit /= 10)
+		*ns += (*p - '0') * unit;
+	return *p == '\0';
+}
+
+/* The moment, moved back by a year or a day when it has not come yet. */
+static int
+to_wall(struct tm *tm, enum missing missing, int64_t ns, struct wall now,
+    struct wall *out)
+{
+	struct tm copy = *tm;
+	time_t t = mktime(&copy);
+
+	if (t != -1 && t > now.ns / MONO_S && missing != NOTHING) {
+		copy = *tm;
+		copy.tm_year -= missing == YEAR;
+		copy.tm_mday -= missing == DAY;
+		t = mktime(&copy);
+	}
+	if (t <= 0 || t > INT64_MAX / MONO_S - 1)
+		return -EINVAL;
+	out->ns = t * MONO_S + ns;
+	return 0;
+}
+
+int
+doctext_parse_time(const char *text, struct wall now, struct wall *out)
+{
+	static const struct {
+		const char	*form;
+		enum missing	 missing;
+		bool		 seconds;
+	} forms[] = {
+		{ "%Y-%m-%d %H:%M:%S", NOTHING, true },
+		{ "%Y-%m-%dT%H:%M:%S", NOTHING, true },
+		{ "%Y-%m-%d %H:%M", NOTHING, false },
+		{ "%Y-%m-%dT%H:%M", NOTHING, false },
+		{ "%Y-%m-%d", NOTHING, false },
+		{ "%m-%d %H:%M:%S", YEAR, true },
+		{ "%m-%d %H:%M", YEAR, false },
+		{ "%H:%M:%S", DAY, true },
+		{ "%H:%M", DAY, false },
+	};
+	time_t t = now.ns / MONO_S;
+	const char *rest;
+	struct tm tm;
+	int64_t ns;
+	size_t i;
+
+	if (wall_parse(text, now, out) == 0)
+		return 0;
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (localtime_r(&t, &tm) == NULL)
+			return -EINVAL;
+		tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+		rest = strptime(text, forms[i].form, &tm);
+		ns = 0;
+		if (rest == NULL || (*rest != '\0' &&
+		    (!forms[i].seconds || !read_fraction(rest, &ns))))
+			continue;
+		tm.tm_isdst = -1;
+		return to_wall(&tm, forms[i].missing, ns, now, out);
+	}
+	return -EINVAL;
 }
 
 void

@@ -26,6 +26,13 @@ bool doctext_add_id(struct buf *, const struct json *, const char *path);
 bool doctext_wall(const struct json *, const char *path, struct wall *out);
 /* Local time to the second: 2026-06-01 09:14:07. */
 void doctext_add_time(struct buf *, struct wall);
+/*
+ * A moment as people write it: RFC 3339 and spans as wall_parse takes them,
+ * or local time as the tables show it: 2026-06-01 09:14:07, without the
+ * seconds or the time of day, and without the year (the last such moment
+ * before now) or the day (09:14). 0 or -EINVAL.
+ */
+int doctext_parse_time(const char *text, struct wall now, struct wall *out);
 /* Local time of day to the millisecond: 09:14:07.701. */
 void doctext_add_clock(struct buf *, struct wall);
 /* "address:port" of "source" or "destination"; false: no address. IPv6

@@ -12,6 +12,7 @@
 #include "agent/core/event.h"
 #include "lib/json.h"
 #include "outputs/container_sums.h"
+#include "outputs/doctext.h"
 #include "outputs/flow_filter.h"
 #include "outputs/option.h"
 #include "outputs/query_private.h"
@@ -118,11 +119,14 @@ help(const struct subject *s, FILE *out)
 	    one ? " With the name or the beginning of an id: one container "
 	    "on a page.\nBytes are those of the flows that are stored." : "");
 	fprintf(out,
-	    "  --since T        from then on: 10s, 5m, 2h, 3d before now, or\n"
-	    "                   2026-06-01T09:14:07Z\n"
-	    "  --until T        up to then\n"
+	    "  --since T        from then on: 10s, 5m, 2h, 3d before now,\n"
+	    "                   2026-06-01T09:14:07Z, or local time as it is "
+	    "shown:\n"
+	    "                   2026-06-01 09:14:07, 2026-06-01, 09:14\n"
+	    "  --until T        up to then\n%s"
 	    "  --container C    of the container with this name, or whose id\n"
-	    "                   begins so\n");
+	    "                   begins so\n", s->flows ?
+	    "                   (flows that were there in that time)\n" : "");
 	if (s->rules)
 		fprintf(out, "  --rule ID        of this rule\n");
 	if (s->datasets)
@@ -140,7 +144,7 @@ help(const struct subject *s, FILE *out)
 		    "                   the largest last; -bytes: the largest "
 		    "first\n");
 	fprintf(out,
-	    "  -n, --limit N    the newest N, or the N largest; 0: all\n"
+	    "  -n, --limit N    the newest N%s; 0: all\n"
 	    "                   (default: all, on a terminal %d)\n"
 	    "  -f, --follow     go on with what comes\n"
 	    "  --json           one ECS document a line, as it was stored\n"
@@ -148,7 +152,8 @@ help(const struct subject *s, FILE *out)
 	    "  --state-dir DIR  where the store is\n"
 	    "  -h, --help       this text\n\n"
 	    "exit: 0 shown, 1 the store cannot be read through, 3 there is "
-	    "no store or no\nright to read it, %s64 wrong usage\n", TTY_LIMIT,
+	    "no store or no\nright to read it, %s64 wrong usage\n",
+	    s->flows ? ", or with --sort the N largest" : "", TTY_LIMIT,
 	    one ? "4 no such container, " : "");
 }
 
@@ -172,10 +177,11 @@ query_read_time(const struct query_env *env, const char *command,
 {
 	static const struct mono_clock real;
 
-	if (wall_parse(text, mono_wall(&real), out) == 0 && out->ns != 0)
+	if (doctext_parse_time(text, mono_wall(&real), out) == 0 &&
+	    out->ns != 0)
 		return 0;
-	return query_complain(env, command, "expected a time such as 10m, 3d "
-	    "or 2026-06-01T09:14:07Z, not ", text);
+	return query_complain(env, command, "expected a time such as 10m, 3d, "
+	    "2026-06-01 09:14 or 2026-06-01T09:14:07Z, not ", text);
 }
 
 int

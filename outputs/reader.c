@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/jsonpick.h"
 #include "outputs/db.h"
 #include "outputs/store_private.h"
 
@@ -32,6 +33,28 @@ add_uri(struct buf *uri, const char *path)
 			buf_add_char(uri, (char)*p);
 		else
 			buf_printf(uri, "%%%02x", *p);
+}
+
+/* begun(doc): when the flow of a document began, in nanoseconds. */
+static void
+find_begin(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+	static const char *const start[] = { "event.start" };
+	static const struct wall none;
+	const char *text = (const char *)sqlite3_value_text(args[0]);
+	size_t len = (size_t)sqlite3_value_bytes(args[0]);
+	struct jsonpick got;
+	struct wall when;
+	char stamp[64];
+
+	(void)n;
+	if (jsonpick(text, len, start, 1, &got) != 0 || got.text == NULL ||
+	    got.len >= sizeof(stamp))
+		return;		/* NULL */
+	memcpy(stamp, got.text, got.len);
+	stamp[got.len] = '\0';
+	if (wall_parse(stamp, none, &when) == 0)
+		sqlite3_result_int64(ctx, when.ns);
 }
 
 /*
@@ -71,6 +94,8 @@ open_file(const char *path, enum reader_access mode, sqlite3 **out)
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_busy_timeout(db, 5000);
 		(void)sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
+		(void)sqlite3_create_function(db, "begun", 1, SQLITE_UTF8 |
+		    SQLITE_DETERMINISTIC, NULL, find_begin, NULL, NULL);
 		err = db_number(db, "PRAGMA user_version", &version);
 	}
 	/* One that is being made, or no store of ours. */
@@ -193,7 +218,11 @@ add_select(struct buf *sql, const struct reader_filter *f, const char *table)
 	buf_printf(sql, "SELECT seq, time, doc FROM %s WHERE 1", table);
 	if (f->since.ns != 0)
 		buf_printf(sql, " AND time >= ?%d", P_SINCE);
-	if (f->until.ns != 0)
+	/* Time is that of a flow's last report. */
+	if (f->until.ns != 0 && strcmp(table, "flows") == 0)
+		buf_printf(sql, " AND (time <= ?%d OR begun(doc) <= ?%d)",
+		    P_UNTIL, P_UNTIL);
+	else if (f->until.ns != 0)
 		buf_printf(sql, " AND time <= ?%d", P_UNTIL);
 	if (f->container != NULL && whole)
 		buf_printf(sql, " AND (container_name = ?%d OR "

@@ -22,7 +22,10 @@ enum reader_table {
 /* Zero and NULL mean: do not care. */
 struct reader_filter {
 	enum reader_table	 table;
-	struct wall		 since, until;	/* ns 0: open */
+	struct wall		 since, until;	/* ns 0: open; a flow was there
+						 * in that time if it had begun
+						 * by its end, and was reported
+						 * after its beginning */
 	const char		*container;	/* name, or prefix of the id; of
 						 * either end of a flow */
 	const char		*rule;		/* exact id */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "outputs/doctext.h"
 #include "outputs/query.h"
 #include "outputs/termtext.h"
 #include "tests/unit/outputs/shelf.h"
@@ -330,6 +331,81 @@ numbers(const struct state *t)
 	text[n] = '\0';
 	return text;
 }
+
+/* A flow of four hours is not lost to who asks for ten minutes of it: it was
+ * there when it had begun by the end and was reported after the beginning. */
+static void
+flows_of_a_time_are_those_that_were_there(void **state)
+{
+	struct state *t = *state;
+
+	put_flows(t);
+	assert_int_equal(RUN(t, "flows", "--json", "--until",
+	    "1970-01-01T00:14:00Z"), 0);
+	assert_string_equal(numbers(t), "12");
+	assert_int_equal(RUN(t, "flows", "--json", "--since",
+	    "1970-01-01T00:16:41Z", "--until", "1970-01-01T00:15:30Z"), 0);
+	assert_string_equal(numbers(t), "23");
+	assert_int_equal(RUN(t, "flows", "--json", "--since",
+	    "1970-01-01 00:16:42"), 0);
+	assert_string_equal(numbers(t), "34");
+	assert_int_equal(RUN(t, "flows", "--json", "--limit", "1", "--until",
+	    "1970-01-01T00:14:00Z"), 0);
+	assert_string_equal(numbers(t), "2");
+	assert_int_equal(RUN(t, "flows", "--json", "--until",
+	    "1970-01-01T00:04:59Z"), 0);
+	assert_string_equal(t->out, "");
+}
+
+static int64_t
+moment(const char *text)
+{
+	/* 2026-01-02 03:04:05 in Berlin. */
+	struct wall out = { -1 }, now = { 1767319445 * MONO_S };
+
+	return doctext_parse_time(text, now, &out) == 0 ? out.ns : -1;
+}
+
+/* Expected: date(1) with TZ=Europe/Berlin. */
+static void
+times_are_taken_as_they_are_shown(void **state)
+{
+	static const char *const wrong[] = { "", "1", "25:00", "2026-13-01",
+		"2026-01-02 03:04:05x", "2026-01-02 03:04:05.", "03:04x",
+		"2026-01-02 03:04.5", "1969-12-31 23:00:00", "yesterday" };
+	struct wall shown = { 1767319445 * MONO_S };
+	struct buf text;
+	size_t i;
+
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	buf_init(&text, 0);
+	doctext_add_time(&text, shown);
+	assert_string_equal(buf_text(&text), "2026-01-02 03:04:05");
+	assert_true(moment(buf_text(&text)) == shown.ns);
+	assert_true(moment(buf_text(&text) + 5) == shown.ns);
+	buf_fini(&text);
+	assert_true(moment("2026-01-02T03:04:05.250") ==
+	    shown.ns + 250 * MONO_MS);
+	assert_true(moment("2026-01-02 03:04") == 1767319440 * MONO_S);
+	assert_true(moment("2026-01-02") == 1767308400 * MONO_S);
+	assert_true(moment("2025-07-01 12:00") == 1751364000 * MONO_S);
+	/* Not yet: last year, yesterday. */
+	assert_true(moment("07-01 12:00") == 1751364000 * MONO_S);
+	assert_true(moment("03:04:05") == shown.ns);
+	assert_true(moment("03:04:06") == shown.ns + MONO_S - 86400 * MONO_S);
+	assert_true(moment("23:00") == 1767304800 * MONO_S);
+	/* With a zone as before. */
+	assert_true(moment("2026-01-02T03:04:05Z") ==
+	    shown.ns + 3600 * MONO_S);
+	assert_true(moment("5s") == shown.ns - 5 * MONO_S);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (moment(wrong[i]) != -1)
+			fail_msg("took %s", wrong[i]);
+	setenv("TZ", "UTC", 1);
+	tzset();
+}
 #define SHOWN(want, ...) do {						\
 	assert_int_equal(RUN(t, "flows", "--json", __VA_ARGS__), 0);	\
 	assert_string_equal(numbers(t), want);				\
@@ -492,6 +568,8 @@ main(void)
 		T(wrong_usage_is_64),
 		T(no_store_is_3_and_says_what_to_do),
 		T(options_reach_the_filter),
+		T(flows_of_a_time_are_those_that_were_there),
+		T(times_are_taken_as_they_are_shown),
 		T(flows_are_filtered),
 		T(flows_are_sorted),
 		T(flow_options_are_checked),
