@@ -72,7 +72,7 @@ reserve(struct buf *b, size_t extra)
 }
 
 char *
-buf_grow(struct buf *b, size_t n)
+buf_grow_more(struct buf *b, size_t n)
 {
 	char *p;
 
@@ -87,12 +87,10 @@ buf_grow(struct buf *b, size_t n)
 void
 buf_add(struct buf *b, const void *data, size_t len)
 {
-	if (!reserve(b, len))
-		return;
-	if (len != 0)
-		memcpy(b->data + b->len, data, len);
-	b->len += len;
-	b->data[b->len] = '\0';
+	char *p = buf_grow(b, len);
+
+	if (p != NULL && len != 0)
+		memcpy(p, data, len);
 }
 
 void
@@ -104,10 +102,10 @@ buf_add_str(struct buf *b, const char *s)
 void
 buf_add_char(struct buf *b, char c)
 {
-	if (!reserve(b, 1))
-		return;
-	b->data[b->len++] = c;
-	b->data[b->len] = '\0';
+	char *p = buf_grow(b, 1);
+
+	if (p != NULL)
+		*p = c;
 }
 
 void

@@ -37,8 +37,22 @@ void buf_add_str(struct buf *, const char *);
 void buf_add_char(struct buf *, char);
 void buf_add_u64(struct buf *, uint64_t);
 void buf_add_i64(struct buf *, int64_t);
+/* buf_grow, when there is no room yet. */
+char *buf_grow_more(struct buf *, size_t n);
 /* n more bytes, for the caller to write; NULL when there is no room. */
-char *buf_grow(struct buf *, size_t n);
+static inline char *
+buf_grow(struct buf *b, size_t n)
+{
+	char *p;
+
+	/* room is never more than cap and the NUL. */
+	if (b->failed || n >= b->room - b->len)
+		return buf_grow_more(b, n);
+	p = b->data + b->len;
+	b->len += n;
+	p[n] = '\0';
+	return p;
+}
 /* Lower-case hex, two digits a byte. */
 void buf_add_hex(struct buf *, const void *data, size_t len);
 void buf_printf(struct buf *, const char *fmt, ...)

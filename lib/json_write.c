@@ -81,19 +81,28 @@ has_less(uint64_t word, uint8_t n)
 	return ((word - EACH(n)) & ~word & EACH(0x80)) != 0;
 }
 
+/* Whether all eight bytes are plain. */
+static inline bool
+are_plain(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return (word & EACH(0x80)) == 0 && !has_less(word, 0x20) &&
+	    !has_less(word ^ EACH('"'), 1) && !has_less(word ^ EACH('\\'), 1);
+}
+
 /* Skips plain bytes, eight at a time as long as all eight are. */
 static inline const uint8_t *
 skip_plain(const uint8_t *p, const uint8_t *end)
 {
-	uint64_t word;
+	const uint8_t *start = p;
 
-	for (; end - p >= 8; p += 8) {
-		memcpy(&word, p, sizeof(word));
-		if ((word & EACH(0x80)) != 0 || has_less(word, 0x20) ||
-		    has_less(word ^ EACH('"'), 1) ||
-		    has_less(word ^ EACH('\\'), 1))
-			break;
-	}
+	while (end - p >= 8 && are_plain(p))
+		p += 8;
+	/* The last eight once more, instead of the rest one by one. */
+	if (end - p < 8 && end - start >= 8 && are_plain(end - 8))
+		return end;
 	while (p < end && is_plain(*p))
 		p++;
 	return p;

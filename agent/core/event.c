@@ -30,7 +30,8 @@ struct event {
 	bool			 private;
 	uint8_t			 n, room;	/* values */
 	struct event_value	*values;
-	uint8_t			 at[FIELD_COUNT];	/* place + 1, 0 absent */
+	/* Place + 1, 0 absent; whole words of eight. */
+	uint8_t			 at[(FIELD_COUNT + 7) / 8 * 8];
 };
 
 /* The value of a field, made when absent; NULL when there is no room. */
@@ -521,22 +522,20 @@ event_has(const struct event *e, enum field_id id)
 }
 
 size_t
-event_fields(const struct event *e, enum field_id ids[FIELD_COUNT])
+event_values(const struct event *e,
+    const struct event_value *values[FIELD_COUNT])
 {
 	size_t n = 0;
 	uint64_t eight;
 
-	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		/* Most are absent: skip eight at a time. */
-		if (i % 8 == 0 && i + 8 <= FIELD_COUNT) {
-			memcpy(&eight, e->at + i, sizeof(eight));
-			if (eight == 0) {
-				i += 7;
-				continue;
-			}
-		}
-		if (e->at[i] != 0)
-			ids[n++] = (enum field_id)i;
+	/* Most are absent: eight at a time. */
+	for (size_t i = 0; i < sizeof(e->at); i += sizeof(eight)) {
+		memcpy(&eight, e->at + i, sizeof(eight));
+		if (eight == 0)
+			continue;
+		for (size_t k = i; k < i + sizeof(eight); k++)
+			if (e->at[k] != 0)
+				values[n++] = &e->values[e->at[k] - 1];
 	}
 	return n;
 }

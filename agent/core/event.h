@@ -138,8 +138,10 @@ void event_copy(struct event *to, const struct event *from, enum field_id);
 /* NULL when absent or missing. Valid until the event changes or goes. */
 const struct event_value *event_get(const struct event *, enum field_id);
 enum event_presence event_has(const struct event *, enum field_id);
-/* The fields that are set or missing, in table order. Returns how many. */
-size_t event_fields(const struct event *, enum field_id ids[FIELD_COUNT]);
+/* What is set or missing, in table order; valid as from event_get. Returns
+ * how many. */
+size_t event_values(const struct event *,
+    const struct event_value *values[FIELD_COUNT]);
 /* Shorthands: "" and 0 and false when not set. */
 const char *event_str(const struct event *, enum field_id);
 int64_t event_num(const struct event *, enum field_id);

@@ -100,7 +100,7 @@ static void
 enter(struct place *p, size_t id)
 {
 	const struct opening *to = &openings[id];
-	size_t same = 0, leave = 0;
+	size_t same = 0, leave, len;
 	char *text;
 
 	if (p->at == NULL) {
@@ -112,13 +112,13 @@ enter(struct place *p, size_t id)
 	    p->at->object[same] == to->object[same])
 		same++;
 	leave = p->at->depth - same;
-	text = buf_grow(p->out, leave + 1 + to->len - to->from[same]);
+	len = to->len - (size_t)to->from[same];
+	text = buf_grow(p->out, leave + 1 + len);
 	if (text == NULL)
 		return;
-	memset(text, '}', leave);
+	memcpy(text, "}}}}}}", leave);
 	text[leave] = ',';
-	memcpy(text + leave + 1, to->text + to->from[same],
-	    to->len - (size_t)to->from[same]);
+	memcpy(text + leave + 1, to->text + to->from[same], len);
 	p->at = to;
 }
 
@@ -200,8 +200,8 @@ write_field(struct place *p, const struct event_value *v)
 }
 
 static void
-write_missing(struct place *p, const struct event *e,
-    const enum field_id *ids, size_t n)
+write_missing(struct place *p, const struct event_value *const *values,
+    size_t n)
 {
 	struct json_writer w;
 
@@ -209,8 +209,8 @@ write_missing(struct place *p, const struct event *e,
 	json_writer_init(&w, p->out);
 	json_open(&w, '[');
 	for (size_t i = 0; i < n; i++)
-		if (event_get(e, ids[i]) == NULL)
-			json_put_cstr(&w, field_table[ids[i]].name);
+		if (values[i]->missing)
+			json_put_cstr(&w, field_table[values[i]->field].name);
 	json_close(&w, ']');
 }
 
@@ -225,26 +225,24 @@ is_behind(const char *name)
 static void
 write_fields(struct place *p, const struct event *e)
 {
-	enum field_id ids[FIELD_COUNT];
-	size_t n = event_fields(e, ids);
-	bool missing = false, written = false;
+	const struct event_value *values[FIELD_COUNT];
+	size_t n = event_values(e, values);
+	bool missing = false;
 
 	for (size_t i = 0; i < n; i++)
-		missing |= event_get(e, ids[i]) == NULL;
+		missing |= values[i]->missing;
 	for (size_t i = 0; i < n; i++) {
-		const struct event_value *v = event_get(e, ids[i]);
-
-		if (v == NULL)
+		if (values[i]->missing)
 			continue;
-		if (missing && !written &&
-		    is_behind(field_table[ids[i]].name)) {
-			write_missing(p, e, ids, n);
-			written = true;
+		if (missing &&
+		    is_behind(field_table[values[i]->field].name)) {
+			write_missing(p, values, n);
+			missing = false;
 		}
-		write_field(p, v);
+		write_field(p, values[i]);
 	}
-	if (missing && !written)
-		write_missing(p, e, ids, n);
+	if (missing)
+		write_missing(p, values, n);
 }
 
 int
