@@ -12,6 +12,7 @@
 #define EVENTS		1024	/* unwritten at most */
 #define LINE_BYTES	(16u << 20)
 #define PAUSE_NS	(100 * MONO_US)
+#define GATHER_NS	MONO_MS
 
 struct scribe {
 	FILE		*out;
@@ -34,13 +35,31 @@ write_line(struct scribe *s, const struct event *e)
 	    0 : errno;
 }
 
+/*
+ * The next event; NULL at the end. While there are some the queue is looked at
+ * now and then: who waits for it has to be woken for each event, and that
+ * costs the other thread more than the event.
+ */
+static const struct event *
+await(struct scribe *s)
+{
+	const struct timespec nap = { .tv_nsec = GATHER_NS };
+	const struct event *e = queue_pop(s->queue, 0);
+
+	if (e == NULL) {
+		(void)nanosleep(&nap, NULL);
+		e = queue_pop(s->queue, -1);
+	}
+	return e;
+}
+
 static void *
 run(void *arg)
 {
 	struct scribe *s = arg;
 	const struct event *e;
 
-	while ((e = queue_pop(s->queue, -1)) != NULL) {
+	while ((e = await(s)) != NULL) {
 		if (atomic_load(&s->error) == 0)
 			atomic_store(&s->error, write_line(s, e));
 		event_unref(e);
