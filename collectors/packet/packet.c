@@ -108,6 +108,7 @@ struct capture {
 	struct ledger_stage	*stage;
 	ledger_count		*short_header, *link_type;
 	ledger_count		*ring_drops, *interface_drops;
+	uint64_t		 passed;	/* copies, since the last tick */
 	uint32_t		 drops_seen;
 	char			 why[PCAP_ERRBUF_SIZE + 64];
 };
@@ -509,12 +510,12 @@ feed(void *self, const struct collector_input *in)
 	struct cursor cur = cursor_make(in->bytes, in->len);
 	size_t header;
 
-	ledger_add(&c->stage->received, 1);
 	for (size_t i = 0; i < sizeof(link_types) / sizeof(link_types[0]); i++) {
 		if (link_types[i].type != in->type)
 			continue;
 		link_types[i].strip(&cur, &p);
 		if (!cursor_ok(&cur)) {
+			ledger_add(&c->stage->received, 1);
 			ledger_add(c->short_header, 1);
 			return;
 		}
@@ -524,10 +525,11 @@ feed(void *self, const struct collector_input *in)
 		p.wire_len = in->wire_len > header ? in->wire_len - header : 0;
 		if (p.wire_len < p.len)
 			p.wire_len = p.len;
-		ledger_add(&c->stage->delivered, 1);
+		c->passed++;
 		stream_packet(c->env.stream, &p);
 		return;
 	}
+	ledger_add(&c->stage->received, 1);
 	ledger_add(c->link_type, 1);
 }
 
@@ -617,8 +619,14 @@ read_some(void *self, int budget)
 static void
 tick(void *self, struct mono now)
 {
+	struct capture *c = self;
+
 	(void)now;
-	packet_count_ring(self);
+	/* Handed over now and then, as in stream/tally.h. */
+	ledger_add(&c->stage->received, c->passed);
+	ledger_add(&c->stage->delivered, c->passed);
+	c->passed = 0;
+	packet_count_ring(c);
 }
 
 const struct collector_ops packet_collector = {
