@@ -235,8 +235,11 @@ take_entry(struct map *m)
 void *
 map_get(struct map *m, const void *key)
 {
-	struct entry *e = find(m, key, hash_64(&m->key, key, m->key_size));
+	struct entry *e;
 
+	if (m->count == 0)
+		return NULL;
+	e = find(m, key, hash_64(&m->key, key, m->key_size));
 	return e == NULL ? NULL : e->value;
 }
 
