@@ -402,17 +402,20 @@ count_key_random(void)
  * about no collision, and it costs a tenth of SipHash. Then the bits are
  * spread for the index.
  */
+static inline unsigned __int128
+product(const struct count_key *key, const uint64_t *w, unsigned i)
+{
+	return (unsigned __int128)(w[i] + key->k[i]) *
+	    (w[i + 1] + key->k[i + 1]);
+}
+
 static uint64_t
 hash_words(const struct count_key *key, const uint64_t w[static COUNT_WORDS])
 {
-	unsigned __int128 sum = 0;
-	uint64_t h;
-	unsigned i;
+	unsigned __int128 sum = product(key, w, 0) + product(key, w, 2) +
+	    product(key, w, 4) + product(key, w, 6);
+	uint64_t h = (uint64_t)sum ^ (uint64_t)(sum >> 64);
 
-	for (i = 0; i < COUNT_WORDS; i += 2)
-		sum += (unsigned __int128)(w[i] + key->k[i]) *
-		    (w[i + 1] + key->k[i + 1]);
-	h = (uint64_t)sum ^ (uint64_t)(sum >> 64);
 	h ^= h >> 32;
 	h *= UINT64_C(0x9e3779b97f4a7c15);
 	return h ^ h >> 29;

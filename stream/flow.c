@@ -10,40 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stream/slots.h"
-
 #define STEPS_OLDEST	64	/* in search of an idle one */
-#define GROUPS		256
 #define CHEAP_SHARE	8	/* of the table: one eighth is not precious */
 
 enum kind { KIND_FREE, KIND_CHEAP, KIND_PRECIOUS };
-
-/* Neighbours of a cheap flow in the list of its group. */
-struct age {
-	uint32_t	older, newer;	/* FLOW_NONE at the ends */
-};
-
-struct group {
-	uint32_t	oldest, newest;	/* FLOW_NONE: there is none */
-	uint32_t	count;
-};
-
-struct flow_table {
-	struct flow		*flows;
-	uint32_t		*due;		/* ms, 0 not due */
-	uint8_t			*kind;
-	uint8_t			*group;
-	struct age		*ages;
-	uint32_t		*free;		/* stack of freed slots */
-	uint32_t		 n_free, top, limit, hand, n_cheap;
-	uint32_t		 largest;	/* group: the last that was */
-	struct group		 groups[GROUPS];	/* of cheap flows */
-	uint32_t		 serial;
-	struct slots		 slots;
-	struct cover_pool	*pool;
-	flow_evict_fn		 evict;
-	void			*ctx;
-};
 
 struct flow_table *
 flow_table_new(size_t limit, struct cover_pool *pool, flow_evict_fn evict,
@@ -109,12 +79,6 @@ flow_table_free(struct flow_table *t)
 	free(t);
 }
 
-struct flow *
-flow_get(const struct flow_table *t, uint32_t flow)
-{
-	return &t->flows[flow - 1];
-}
-
 uint32_t
 flow_find(const struct flow_table *t, const struct key *key, uint64_t hash)
 {
@@ -151,13 +115,13 @@ find_idle(struct flow_table *t)
 }
 
 /* The group of the most; who has more than half needs no search. */
-static const struct group *
+static const struct flow_group *
 find_largest(struct flow_table *t)
 {
 	uint32_t i;
 
 	if (t->groups[t->largest].count <= t->n_cheap / 2)
-		for (i = 0; i < GROUPS; i++)
+		for (i = 0; i < FLOW_GROUPS; i++)
 			if (t->groups[i].count > t->groups[t->largest].count)
 				t->largest = i;
 	return &t->groups[t->largest];
@@ -176,10 +140,10 @@ find_victim(struct flow_table *t)
 static void
 add_cheap(struct flow_table *t, uint32_t flow)
 {
-	struct group *g = &t->groups[t->group[flow - 1]];
+	struct flow_group *g = &t->groups[t->group[flow - 1]];
 
 	t->kind[flow - 1] = KIND_CHEAP;
-	t->ages[flow - 1] = (struct age){ g->newest, FLOW_NONE };
+	t->ages[flow - 1] = (struct flow_age){ g->newest, FLOW_NONE };
 	if (g->newest == FLOW_NONE)
 		g->oldest = flow;
 	else
@@ -192,8 +156,8 @@ add_cheap(struct flow_table *t, uint32_t flow)
 static void
 take_cheap(struct flow_table *t, uint32_t flow)
 {
-	struct group *g = &t->groups[t->group[flow - 1]];
-	const struct age *a = &t->ages[flow - 1];
+	struct flow_group *g = &t->groups[t->group[flow - 1]];
+	const struct flow_age *a = &t->ages[flow - 1];
 
 	if (a->older == FLOW_NONE)
 		g->oldest = a->newer;
@@ -224,7 +188,7 @@ flow_make(struct flow_table *t, const struct key *key, uint64_t hash,
 	f->older = older;
 	f->serial = ++t->serial;
 	f->active_ms = now_ms;
-	t->group[at] = (uint8_t)(from % GROUPS);
+	t->group[at] = (uint8_t)(from % FLOW_GROUPS);
 	add_cheap(t, at + 1);
 	t->due[at] = 0;
 	if (older == FLOW_NONE)
@@ -276,13 +240,6 @@ flow_extra(struct flow *f)
 	if (f->extra == NULL)
 		f->extra = calloc(1, sizeof(*f->extra));
 	return f->extra;
-}
-
-struct flow_point *
-flow_point(struct flow *f, unsigned point)
-{
-	return point < FLOW_NEAR ? &f->near[point] :
-	    &f->extra->far[point - FLOW_NEAR];
 }
 
 unsigned

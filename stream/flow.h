@@ -18,8 +18,10 @@
 #include "lib/hash.h"
 #include "stream/cover.h"
 #include "stream/key.h"
+#include "stream/slots.h"
 
 #define FLOW_NONE	0	/* flows are numbered from 1 */
+#define FLOW_GROUPS	256	/* of interfaces, for eviction */
 #define FLOW_POINTS	8	/* points beyond these are not told apart */
 #define FLOW_NEAR	3	/* points inside struct flow */
 
@@ -95,17 +97,48 @@ struct flow {
 	struct flow_point	 near[FLOW_NEAR];
 };
 
-struct flow_table;
-
 /* A flow must go to make room. Its memory is taken when this returns. */
 typedef void (*flow_evict_fn)(void *ctx, uint32_t flow);
+
+/* Neighbours of a cheap flow in the list of its group. */
+struct flow_age {
+	uint32_t	older, newer;	/* FLOW_NONE at the ends */
+};
+
+struct flow_group {
+	uint32_t	oldest, newest;	/* FLOW_NONE: there is none */
+	uint32_t	count;
+};
+
+/* Public so that flow_get costs a packet nothing. */
+struct flow_table {
+	struct flow		*flows;
+	uint32_t		*due;		/* ms, 0 not due */
+	uint8_t			*kind;
+	uint8_t			*group;
+	struct flow_age		*ages;
+	uint32_t		*free;		/* stack of freed slots */
+	uint32_t		 n_free, top, limit, hand, n_cheap;
+	uint32_t		 largest;	/* group: the last that was */
+	struct flow_group	 groups[FLOW_GROUPS];	/* of cheap flows */
+	uint32_t		 serial;
+	struct slots		 slots;
+	struct cover_pool	*pool;
+	flow_evict_fn		 evict;
+	void			*ctx;
+};
 
 /* NULL with errno ENOMEM. */
 struct flow_table *flow_table_new(size_t limit, struct cover_pool *,
     flow_evict_fn, void *ctx);
 void flow_table_free(struct flow_table *);
 
-struct flow *flow_get(const struct flow_table *, uint32_t flow);
+static inline struct flow *
+flow_get(const struct flow_table *t, uint32_t flow)
+{
+	return &t->flows[flow - 1];
+}
+
 /* The newest generation of this tuple and zone, or FLOW_NONE. */
 uint32_t flow_find(const struct flow_table *, const struct key *,
     uint64_t hash);
@@ -123,7 +156,13 @@ void flow_drop(struct flow_table *, uint32_t flow, uint64_t hash);
  * too many or memory is out.
  */
 unsigned flow_point_at(struct flow *, uint32_t where, unsigned direction);
-struct flow_point *flow_point(struct flow *, unsigned point);
+static inline struct flow_point *
+flow_point(struct flow *f, unsigned point)
+{
+	return point < FLOW_NEAR ? &f->near[point] :
+	    &f->extra->far[point - FLOW_NEAR];
+}
+
 /* NULL when memory is out. */
 struct flow_extra *flow_extra(struct flow *);
 /* Nothing has been counted or reported; it began then, or a little later, so

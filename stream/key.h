@@ -12,6 +12,7 @@
 #define STREAM_KEY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -90,18 +91,19 @@ key_hash(const struct hash_key *secret, const struct key *key)
 	return h ^ h >> 29;
 }
 
-/* Equal but for the zone. In words, since this is asked for every packet. */
+/* Equal but for the zone, which stands last. In words, since this is asked for
+ * every packet. */
 static inline bool
 key_same(const struct key *a, const struct key *b)
 {
-	uint64_t x[4], y[4];
+	uint64_t x[5], y[5];
 
-	memcpy(x, a->ip, sizeof(x));
-	memcpy(y, b->ip, sizeof(y));
+	_Static_assert(offsetof(struct key, zone) == sizeof(x),
+	    "all but the zone, without holes");
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) |
-	    (x[3] ^ y[3])) == 0 && a->port[0] == b->port[0] &&
-	    a->port[1] == b->port[1] && a->proto == b->proto &&
-	    a->family == b->family && a->scope == b->scope;
+	    (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 
 static inline bool

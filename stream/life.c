@@ -86,15 +86,6 @@ life_evict(void *ctx, uint32_t number)
 	life_drop(t, number);
 }
 
-bool
-life_is_closing(const struct flow *f)
-{
-	const uint16_t both = FLOW_BIT_FIN_ACKED(0) | FLOW_BIT_FIN_ACKED(1);
-
-	return (f->bits & FLOW_BIT_RST) || (f->bits & both) == both ||
-	    f->end == FLOW_END_REPLACED;
-}
-
 /* Every point has shown what the others have: no copy is outstanding. */
 static bool
 is_settled(struct flow *f)

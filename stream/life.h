@@ -40,7 +40,14 @@ void life_evict(void *ctx, uint32_t flow);
 void life_drop(struct tracker *, uint32_t flow);
 
 /* A FIN both ways, a reset, or a new connection on its tuple was seen. */
-bool life_is_closing(const struct flow *);
+static inline bool
+life_is_closing(const struct flow *f)
+{
+	const uint16_t both = FLOW_BIT_FIN_ACKED(0) | FLOW_BIT_FIN_ACKED(1);
+
+	return (f->bits & FLOW_BIT_RST) || (f->bits & both) == both ||
+	    f->end == FLOW_END_REPLACED;
+}
 /* It was just seen: from now on the flow waits for silence. */
 void life_close(struct tracker *, uint32_t flow);
 /* A packet with payload came; before: what was unreported until then. */

@@ -31,13 +31,20 @@ guess_side(const struct decoded *d, unsigned side, bool *sure)
 	return side;
 }
 
+/* The initiator's side was a guess: does this packet of it tell? */
 static void
-set_side(struct flow *f, unsigned side, bool sure)
+learn_side(struct flow *f, const struct nat_conn *conn, unsigned from,
+    const struct decoded *d)
 {
-	if (tracker_side(f) != side && f->reports == 0 &&
-	    !(f->bits & FLOW_BIT_SURE))
+	bool sure = true;
+	unsigned side = conn != NULL ? conn->side[NAT_ORIGINAL] :
+	    guess_side(d, from, &sure);
+
+	if (!sure)
+		return;
+	if (tracker_side(f) != side && f->reports == 0)
 		flow_turn(f);
-	if (sure && tracker_side(f) == side)
+	if (tracker_side(f) == side)
 		f->bits |= FLOW_BIT_SURE;
 }
 
@@ -183,10 +190,9 @@ place_find(struct tracker *t, struct place *p, const struct decoded *d,
 	struct nat_conn *conn = p->conn == NAT_NONE ? NULL :
 	    nat_conn(t->nat, p->conn);
 	uint32_t number = conn == NULL ? FLOW_NONE : flow_of(t, conn);
-	bool bound = number != FLOW_NONE, sure = true;
+	bool bound = number != FLOW_NONE;
 	uint32_t newest;
 	struct flow *f;
-	unsigned side;
 
 	if (number == FLOW_NONE || syn)
 		number = flow_find(t->flows, p->key, hash_of(t, p));
@@ -197,10 +203,9 @@ place_find(struct tracker *t, struct place *p, const struct decoded *d,
 	if (number == FLOW_NONE) {
 		number = make_generation(t, p, d, when);
 	} else {
-		side = conn != NULL ? conn->side[NAT_ORIGINAL] :
-		    guess_side(d, p->side, &sure);
-		if (sure)
-			set_side(flow_get(t->flows, number), side, true);
+		f = flow_get(t->flows, number);
+		if (!(f->bits & FLOW_BIT_SURE))
+			learn_side(f, conn, p->side, d);
 		if (conn != NULL && !bound && number == newest)
 			bind_conn(t, number, p->conn);
 	}
