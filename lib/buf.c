@@ -108,17 +108,25 @@ buf_add_char(struct buf *b, char c)
 		*p = c;
 }
 
+size_t
+buf_digits(char out[static BUF_DIGITS], uint64_t v)
+{
+	uint64_t rest = v;
+	size_t n = 1, at;
+
+	while ((rest /= 10) != 0)
+		n++;
+	for (at = n; at-- > 0; v /= 10)
+		out[at] = (char)('0' + v % 10);
+	return n;
+}
+
 void
 buf_add_u64(struct buf *b, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[BUF_DIGITS];
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	buf_add(b, digits + at, sizeof(digits) - at);
+	buf_add(b, digits, buf_digits(digits, v));
 }
 
 void

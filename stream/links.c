@@ -1,10 +1,10 @@
 #include "stream/links.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/map.h"
 
 struct links {
@@ -15,7 +15,7 @@ struct links {
 	size_t			 n_bridges;
 	struct { uint32_t ifindex, vni; } vxlans[LINKS_VXLANS_MAX];
 	size_t			 n_vxlans;
-	char			 text[16];
+	char			 text[2 + BUF_DIGITS + 1];	/* if7 */
 };
 
 struct links *
@@ -25,6 +25,7 @@ links_new(void)
 
 	if (l == NULL)
 		return NULL;
+	memcpy(l->text, "if", 2);
 	l->map = map_new(sizeof(uint32_t), sizeof(struct stream_link),
 	    LINKS_MAX, NULL, NULL);
 	l->addresses = calloc(LINKS_ADDRESSES_MAX, sizeof(*l->addresses));
@@ -140,7 +141,7 @@ links_name(struct links *l, uint32_t ifindex)
 		return "lo";
 	if (link != NULL && link->name[0] != '\0')
 		return link->name;
-	(void)snprintf(l->text, sizeof(l->text), "if%u", ifindex);
+	l->text[2 + buf_digits(l->text + 2, ifindex)] = '\0';
 	return l->text;
 }
 

@@ -316,13 +316,13 @@ set_points(struct event *ev, const struct report_env *env, struct flow *f)
 	if (!is_out(f, order[0])) {
 		event_set_cstr(ev, FIELD_OBSERVER_INGRESS_INTERFACE_NAME,
 		    links_name(env->links, ifindex_of(f, order[0])));
-		event_set_fmt(ev, FIELD_OBSERVER_INGRESS_INTERFACE_ID, "%u",
+		event_set_digits(ev, FIELD_OBSERVER_INGRESS_INTERFACE_ID,
 		    ifindex_of(f, order[0]));
 	}
 	if (is_out(f, order[n - 1])) {
 		event_set_cstr(ev, FIELD_OBSERVER_EGRESS_INTERFACE_NAME,
 		    links_name(env->links, ifindex_of(f, order[n - 1])));
-		event_set_fmt(ev, FIELD_OBSERVER_EGRESS_INTERFACE_ID, "%u",
+		event_set_digits(ev, FIELD_OBSERVER_EGRESS_INTERFACE_ID,
 		    ifindex_of(f, order[n - 1]));
 	}
 }
@@ -435,7 +435,7 @@ set_network(struct event *ev, const struct flow *f)
 	    f->key.family == 4 ? "ipv4" : "ipv6");
 	if (transport != NULL)
 		event_set_cstr(ev, FIELD_NETWORK_TRANSPORT, transport);
-	event_set_fmt(ev, FIELD_NETWORK_IANA_NUMBER, "%u", f->key.proto);
+	event_set_digits(ev, FIELD_NETWORK_IANA_NUMBER, f->key.proto);
 	event_set_num(ev, FIELD_NETWORK_BYTES,
 	    (int64_t)(f->sum[0].bytes + f->sum[1].bytes));
 	event_set_num(ev, FIELD_NETWORK_PACKETS,

@@ -216,6 +216,14 @@ event_set_cstr(struct event *e, enum field_id id, const char *s)
 }
 
 void
+event_set_digits(struct event *e, enum field_id id, uint64_t v)
+{
+	char digits[BUF_DIGITS];
+
+	event_set_str(e, id, digits, buf_digits(digits, v));
+}
+
+void
 event_set_fmt(struct event *e, enum field_id id, const char *fmt, ...)
 {
 	char small[256], *text;

@@ -114,6 +114,8 @@ size_t event_bytes(const struct event *);
  * given to event_set_cstr sets nothing. */
 void event_set_str(struct event *, enum field_id, const char *, size_t len);
 void event_set_cstr(struct event *, enum field_id, const char *);
+/* A number as text, in decimal. */
+void event_set_digits(struct event *, enum field_id, uint64_t);
 void event_set_fmt(struct event *, enum field_id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Appends to a list of texts; a text that is in the list already stays once

@@ -32,6 +32,7 @@ struct opening {
 /* Set once and never changed. */
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static struct opening openings[FIELD_COUNT + 1];
+static size_t first_behind;	/* the first field behind MISSING_NAME */
 
 static const char *
 name_of(size_t id)
@@ -76,6 +77,9 @@ shares(size_t a, size_t b, size_t n)
 static void
 open_all(void)
 {
+	while (first_behind < FIELD_COUNT &&
+	    strcmp(name_of(first_behind), MISSING_NAME) < 0)
+		first_behind++;
 	for (size_t i = 0; i <= FIELD_COUNT; i++) {
 		open_name(&openings[i], name_of(i));
 		/* An object has the number of the first field in it. */
@@ -214,14 +218,6 @@ write_missing(struct place *p, const struct event_value *const *values,
 	json_close(&w, ']');
 }
 
-/* Does a field come after the list of missing ones? */
-static bool
-is_behind(const char *name)
-{
-	return name[0] > MISSING_NAME[0] || (name[0] == MISSING_NAME[0] &&
-	    strcmp(name, MISSING_NAME) > 0);
-}
-
 static void
 write_fields(struct place *p, const struct event *e)
 {
@@ -234,8 +230,7 @@ write_fields(struct place *p, const struct event *e)
 	for (size_t i = 0; i < n; i++) {
 		if (values[i]->missing)
 			continue;
-		if (missing &&
-		    is_behind(field_table[values[i]->field].name)) {
+		if (missing && values[i]->field >= first_behind) {
 			write_missing(p, values, n);
 			missing = false;
 		}
