@@ -32,7 +32,7 @@ struct opening {
 /* Set once and never changed. */
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static struct opening openings[FIELD_COUNT + 1];
-static size_t first_behind;	/* the first field behind MISSING_NAME */
+static size_t opened_behind;	/* the first field behind MISSING_NAME */
 
 static const char *
 name_of(size_t id)
@@ -77,9 +77,9 @@ shares(size_t a, size_t b, size_t n)
 static void
 open_all(void)
 {
-	while (first_behind < FIELD_COUNT &&
-	    strcmp(name_of(first_behind), MISSING_NAME) < 0)
-		first_behind++;
+	while (opened_behind < FIELD_COUNT &&
+	    strcmp(name_of(opened_behind), MISSING_NAME) < 0)
+		opened_behind++;
 	for (size_t i = 0; i <= FIELD_COUNT; i++) {
 		open_name(&openings[i], name_of(i));
 		/* An object has the number of the first field in it. */
@@ -104,8 +104,7 @@ static void
 enter(struct place *p, size_t id)
 {
 	const struct opening *to = &openings[id];
-	size_t same = 0, leave, len;
-	char *text;
+	size_t same = 0, leave;
 
 	if (p->at == NULL) {
 		buf_add(p->out, to->text, to->len);
@@ -116,13 +115,9 @@ enter(struct place *p, size_t id)
 	    p->at->object[same] == to->object[same])
 		same++;
 	leave = p->at->depth - same;
-	len = to->len - (size_t)to->from[same];
-	text = buf_grow(p->out, leave + 1 + len);
-	if (text == NULL)
-		return;
-	memcpy(text, "}}}}}}", leave);
-	text[leave] = ',';
-	memcpy(text + leave + 1, to->text + to->from[same], len);
+	buf_add(p->out, &"}}}}}},"[OBJECTS_MAX - leave], leave + 1);
+	buf_add(p->out, to->text + to->from[same],
+	    to->len - (size_t)to->from[same]);
 	p->at = to;
 }
 
@@ -230,7 +225,7 @@ write_fields(struct place *p, const struct event *e)
 	for (size_t i = 0; i < n; i++) {
 		if (values[i]->missing)
 			continue;
-		if (missing && values[i]->field >= first_behind) {
+		if (missing && values[i]->field >= opened_behind) {
 			write_missing(p, values, n);
 			missing = false;
 		}
