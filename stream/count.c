@@ -292,13 +292,14 @@ check_window(struct cover_pool *pool, struct flow *f, unsigned dir,
 	return false;
 }
 
-struct count_result
+void
 count_tcp(struct cover_pool *pool, struct flow *f, unsigned dir,
-    unsigned point, const struct decoded *d, struct count_odd *odd)
+    unsigned point, const struct decoded *d, struct count_odd *odd,
+    struct count_result *r)
 {
-	struct count_result r = { .packet = false };
 	uint32_t from = d->seq, to, unseen;
 
+	*r = (struct count_result){ .packet = false };
 	if (d->tcp_flags & DECODE_TCP_SYN) {
 		take_syn(pool, f, dir, d);
 		from++;
@@ -310,24 +311,23 @@ count_tcp(struct cover_pool *pool, struct flow *f, unsigned dir,
 	    !(d->tcp_flags & DECODE_TCP_RST)))
 		start_at(f, dir, from);
 	if (d->payload_len != 0)
-		r.odd = !check_window(pool, f, dir, from, to, odd);
-	if (d->payload_len == 0 || r.odd) {
-		r.packet = count_bare(f, dir, point);
+		r->odd = !check_window(pool, f, dir, from, to, odd);
+	if (d->payload_len == 0 || r->odd) {
+		r->packet = count_bare(f, dir, point);
 		take_flags(f, dir, d);
-		return r;
+		return;
 	}
-	r.payload = cover_whole(pool, f, dir, from, to);
+	r->payload = cover_whole(pool, f, dir, from, to);
 	if (point != FLOW_POINTS) {
 		unseen = cover_point(pool, f, dir, point, from, to);
 		if (unseen < d->payload_len)
-			r.again = count_again(f, dir, point,
+			r->again = count_again(f, dir, point,
 			    d->payload_len - unseen);
-		r.packet = unseen < d->payload_len &&
+		r->packet = unseen < d->payload_len &&
 		    point + 1 == f->first_point[dir];
 	}
-	r.packet = r.packet || r.payload != 0;
+	r->packet = r->packet || r->payload != 0;
 	take_flags(f, dir, d);
-	return r;
 }
 
 /*
@@ -350,9 +350,10 @@ is_piece(struct flow *f, unsigned dir, struct flow_point *p,
 	return true;
 }
 
-struct count_result
+void
 count_datagram(struct dedup *dedup, uint64_t identity, struct flow *f,
-    unsigned dir, unsigned point, const struct decoded *d, uint32_t now_ms)
+    unsigned dir, unsigned point, const struct decoded *d, uint32_t now_ms,
+    struct count_result *r)
 {
 	bool fresh = dedup_is_new(dedup, identity, point, now_ms);
 	bool large = d->l3_len > FRAME_MAX || d->segments > 1;
@@ -367,7 +368,7 @@ count_datagram(struct dedup *dedup, uint64_t identity, struct flow *f,
 		else if (fresh && is_piece(f, dir, p, d))
 			fresh = false;
 	}
-	return (struct count_result){ .packet = fresh,
+	*r = (struct count_result){ .packet = fresh,
 	    .payload = fresh ? d->payload_len : 0 };
 }
 

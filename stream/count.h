@@ -43,9 +43,9 @@ struct count_odd {
  * far out of the window moves no range; the second such one in a row with
  * about the same sequence number starts the ranges anew there.
  */
-struct count_result count_tcp(struct cover_pool *, struct flow *,
-    unsigned direction, unsigned point, const struct decoded *,
-    struct count_odd *);
+void count_tcp(struct cover_pool *, struct flow *, unsigned direction,
+    unsigned point, const struct decoded *, struct count_odd *,
+    struct count_result *);
 
 /* Could this TCP packet belong to this generation of a flow? */
 bool count_tcp_fits(const struct flow *, unsigned direction,
@@ -69,9 +69,9 @@ uint64_t count_tcp_distance(const struct flow *, unsigned direction,
  * UDP that the uplink shows in pieces (UDP_SEGMENT) counts as the one packet
  * that the first point showed.
  */
-struct count_result count_datagram(struct dedup *, uint64_t identity,
-    struct flow *, unsigned direction, unsigned point, const struct decoded *,
-    uint32_t now_ms);
+void count_datagram(struct dedup *, uint64_t identity, struct flow *,
+    unsigned direction, unsigned point, const struct decoded *,
+    uint32_t now_ms, struct count_result *);
 
 #define COUNT_WORDS	8
 struct count_key { uint64_t k[COUNT_WORDS]; };

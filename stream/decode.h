@@ -73,7 +73,8 @@ struct decoded {
 	bool		icmp_query;	/* a request or its reply */
 	bool		icmp_reply;
 	uint16_t	icmp_seq;
-	/* An error: the packet that it is about, as it was on this wire. */
+	/* An error: the packet that it is about, as it was on this wire. What
+	 * follows has a value only with inner. */
 	bool		inner;
 	uint8_t		inner_proto;
 	struct key_end	inner_source, inner_destination;

@@ -47,24 +47,55 @@ key_order(const struct key_end *a, const struct key_end *b, uint8_t family)
 	return (x > y) - (x < y);
 }
 
+/*
+ * What stands between the addresses and the zone, as it lies in memory. It is
+ * written as one word because it is read as one a moment later: a processor
+ * does not give a word before several small stores of it are through.
+ */
+static inline uint64_t
+key_rest(const uint16_t port[2], uint8_t proto, uint8_t family, uint16_t scope)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return (uint64_t)port[0] << 48 | (uint64_t)port[1] << 32 |
+	    (uint64_t)proto << 24 | (uint64_t)family << 16 | scope;
+#else
+	return (uint64_t)scope << 48 | (uint64_t)family << 40 |
+	    (uint64_t)proto << 32 | (uint64_t)port[1] << 16 | port[0];
+#endif
+}
+
+#define KEY_REST	offsetof(struct key, port)
+
 /* Fills the key and returns the side (0 or 1) where the source stands. */
 static inline unsigned
 key_make(struct key *key, const struct key_end *source,
-    const struct key_end *destination, uint8_t family, uint8_t proto)
+    const struct key_end *destination, uint8_t family, uint8_t proto,
+    uint16_t scope)
 {
 	int order = key_order(source, destination, family);
 	unsigned side = order > 0 ||
 	    (order == 0 && source->port > destination->port);
+	const uint16_t port[2] = {
+		side ? destination->port : source->port,
+		side ? source->port : destination->port
+	};
+	const uint64_t rest = key_rest(port, proto, family, scope);
 
 	memcpy(key->ip[side], source->ip, 16);
 	memcpy(key->ip[!side], destination->ip, 16);
-	key->port[side] = source->port;
-	key->port[!side] = destination->port;
-	key->proto = proto;
-	key->family = family;
-	key->scope = 0;
+	memcpy((uint8_t *)key + KEY_REST, &rest, sizeof(rest));
 	key->zone = 0;
 	return side;
+}
+
+/* Eight bytes of the key; the last that count have number 4. */
+static inline uint64_t
+key_word(const struct key *key, size_t i)
+{
+	uint64_t word;
+
+	memcpy(&word, (const uint8_t *)key + i * sizeof(word), sizeof(word));
+	return word;
 }
 
 /*
@@ -82,8 +113,7 @@ key_hash(const struct hash_key *secret, const struct key *key)
 		return hash_64(secret, key, offsetof(struct key, zone));
 	memcpy(&ips, key->ip[0], 4);
 	memcpy((uint8_t *)&ips + 4, key->ip[1], 4);
-	rest = (uint64_t)key->scope << 40 | (uint64_t)key->proto << 32 |
-	    (uint32_t)key->port[1] << 16 | key->port[0];
+	rest = key_word(key, 4);
 	product = (unsigned __int128)(ips + secret->k0) * (rest + secret->k1);
 	h = (uint64_t)product ^ (uint64_t)(product >> 64);
 	h ^= h >> 32;
@@ -96,14 +126,13 @@ key_hash(const struct hash_key *secret, const struct key *key)
 static inline bool
 key_same(const struct key *a, const struct key *b)
 {
-	uint64_t x[5], y[5];
-
-	_Static_assert(offsetof(struct key, zone) == sizeof(x),
-	    "all but the zone, without holes");
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) |
-	    (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
+	_Static_assert(offsetof(struct key, zone) == 5 * sizeof(uint64_t),
+	    "five words without holes");
+	return ((key_word(a, 0) ^ key_word(b, 0)) |
+	    (key_word(a, 1) ^ key_word(b, 1)) |
+	    (key_word(a, 2) ^ key_word(b, 2)) |
+	    (key_word(a, 3) ^ key_word(b, 3)) |
+	    (key_word(a, 4) ^ key_word(b, 4))) == 0;
 }
 
 static inline bool

@@ -99,7 +99,7 @@ half_key(const struct nat_conn *c, struct key *half)
 	struct key_end to = key_end_of(&c->wire, !c->side[NAT_WIRE]);
 
 	return key_make(half, &from, &to, c->original.family,
-	    c->original.proto);
+	    c->original.proto, 0);
 }
 
 /* The tuples that stand in the index. */
@@ -230,7 +230,7 @@ make_tuple(struct key *key, const struct ipaddr *from, uint16_t from_port,
 	memcpy(b.ip, to->bytes, sizeof(b.ip));
 	if (is_icmp(proto))
 		b.port = DECODE_ASKED;
-	*side = (uint8_t)key_make(key, &a, &b, from->family, proto);
+	*side = (uint8_t)key_make(key, &a, &b, from->family, proto, 0);
 	return true;
 }
 
@@ -460,21 +460,20 @@ took_over(const struct nat_conn *c, enum nat_which which, bool syn,
 	return when.ns >= c->when_ns;
 }
 
-static struct nat_match
-match_of(const struct nat *n, uint32_t slot, unsigned side)
+static void
+fill_match(struct nat_match *m, const struct nat *n, uint32_t slot,
+    unsigned side)
 {
-	const struct nat_conn *c = &n->conns[slot / NAT_TUPLES];
-	enum nat_which which = slot % NAT_TUPLES;
-
-	return (struct nat_match){ .conn = slot / NAT_TUPLES + 1,
-	    .which = which, .direction = side != c->side[which] };
+	m->conn = slot / NAT_TUPLES + 1;
+	m->which = slot % NAT_TUPLES;
+	m->direction = side != nat_conn(n, m->conn)->side[m->which];
+	m->contested = false;
 }
 
-struct nat_match
+void
 nat_find(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
-    bool syn, struct wall when)
+    bool syn, struct wall when, struct nat_match *m)
 {
-	struct nat_match m = { .conn = NAT_NONE };
 	uint32_t at, newest = SLOTS_NONE, older = SLOTS_NONE;
 	struct slots_walk w;
 	struct nat_conn *c;
@@ -493,8 +492,10 @@ nat_find(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
 			older = at;
 		}
 	}
-	if (newest == SLOTS_NONE)
-		return m;
+	if (newest == SLOTS_NONE) {
+		m->conn = NAT_NONE;
+		return;
+	}
 	c = &n->conns[newest / NAT_TUPLES];
 	if (older != SLOTS_NONE &&
 	    !took_over(c, newest % NAT_TUPLES, syn, when)) {
@@ -503,9 +504,8 @@ nat_find(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
 	} else if (syn) {
 		c->opened |= (uint8_t)(1U << newest % NAT_TUPLES);
 	}
-	m = match_of(n, newest, side);
-	m.contested = older != SLOTS_NONE;
-	return m;
+	fill_match(m, n, newest, side);
+	m->contested = older != SLOTS_NONE;
 }
 
 size_t
@@ -527,7 +527,7 @@ nat_owners(struct nat *n, const struct key *key, uint64_t hash, unsigned side,
 			if (at < max)
 				found[at] = found[at - 1];
 		if (at < max)
-			found[at] = match_of(n, slot, side);
+			fill_match(&found[at], n, slot, side);
 		count += count < max;
 	}
 	return count;

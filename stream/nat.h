@@ -92,10 +92,10 @@ struct nat_match {
  * The owner of a packet's tuple. side: where its source stands; hash: of the
  * key. Of two owners the newer one has it once its first SYN was seen on this
  * tuple (other protocols: once its flow exists), or for packets stamped after
- * it began; before that the older.
+ * it began; before that the older. No owner: conn is NAT_NONE.
  */
-struct nat_match nat_find(struct nat *, const struct key *, uint64_t hash,
-    unsigned side, bool syn, struct wall);
+void nat_find(struct nat *, const struct key *, uint64_t hash, unsigned side,
+    bool syn, struct wall, struct nat_match *);
 
 /*
  * All owners of a contested tuple, the newest first, at most max; returns how

@@ -269,10 +269,10 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 			f->first_point[dir] = (uint8_t)(point + 1);
 	}
 	if (tcp)
-		r = count_tcp(&s->t.pool, f, dir, point, d, &s->odd);
+		count_tcp(&s->t.pool, f, dir, point, d, &s->odd, &r);
 	else
-		r = count_datagram(s->dedup, identity, f, dir, point, d,
-		    s->t.now_ms);
+		count_datagram(s->dedup, identity, f, dir, point, d,
+		    s->t.now_ms, &r);
 	s->t.tally.n[TALLY_FLOW_AGAIN] += r.again;
 	s->t.tally.n[TALLY_FLOW_ODD] += r.odd;
 	s->t.tally.n[TALLY_FLOW_NEW] += r.packet;
@@ -307,10 +307,9 @@ settle_error(struct stream *s, struct decoded *d, const struct copy *copy)
 	unsigned side;
 
 	side = key_make(&key, &source, &destination, d->family,
-	    d->inner_proto);
-	key.scope = copy->scope;
+	    d->inner_proto, copy->scope);
 	hash = key_hash(&s->t.secret, &key);
-	m = nat_find(s->t.nat, &key, hash, side, false, copy->when);
+	nat_find(s->t.nat, &key, hash, side, false, copy->when, &m);
 	if (m.conn != NAT_NONE) {
 		const struct nat_conn *c = nat_conn(s->t.nat, m.conn);
 		struct key_end asks = key_end_of(&c->original,
@@ -398,13 +397,12 @@ take_packet(struct stream *s, struct decoded *d, const struct copy *c)
 		settle_resolver(s, c->scope, d->proto, &d->destination);
 	}
 	p.side = key_make(&key, &d->source, &d->destination, d->family,
-	    d->proto);
-	key.scope = c->scope;
+	    d->proto, c->scope);
 	p.hash = key_hash(&s->t.secret, &key);
 	p.key = &key;
 	m.conn = NAT_NONE;
 	if (!d->inner)
-		m = nat_find(s->t.nat, &key, p.hash, p.side, syn, c->when);
+		nat_find(s->t.nat, &key, p.hash, p.side, syn, c->when, &m);
 	if (m.conn != NAT_NONE && m.contested && d->proto == IPPROTO_TCP)
 		m = place_owner(&s->t, &key, p.hash, p.side, d, m);
 	else if (m.conn != NAT_NONE && m.contested && !overheard(s, c))

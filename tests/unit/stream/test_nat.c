@@ -37,13 +37,15 @@ look(struct nat *n, uint8_t proto, const char *from, uint16_t sport,
 	struct key_end a = { .port = sport }, b = { .port = dport };
 	struct ipaddr x = ip(from), y = ip(to);
 	struct key key;
+	struct nat_match m;
 	unsigned side;
 
 	memcpy(a.ip, x.bytes, 16);
 	memcpy(b.ip, y.bytes, 16);
-	side = key_make(&key, &a, &b, x.family, proto);
-	return nat_find(n, &key, key_hash(&secret, &key), side, syn,
-	    (struct wall){ when_ns });
+	side = key_make(&key, &a, &b, x.family, proto, 0);
+	nat_find(n, &key, key_hash(&secret, &key), side, syn,
+	    (struct wall){ when_ns }, &m);
+	return m;
 }
 
 /* Both directions of every tuple of a hairpin. */
