@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <pcap/pcap.h>
@@ -21,11 +22,15 @@
 #include "agent/privileges.h"
 #include "collectors/audit/control.h"
 #include "collectors/conntrack/conntrack.h"
+#include "collectors/packet/filter.h"
+#include "collectors/packet/ring.h"
 #include "collectors/proc/proc.h"
 #include "lib/netns.h"
 
 #define DOCKER_TURNS	50
 #define STORE_ROOM	(INT64_C(256) << 20)
+#define RING_ROOM	((size_t)1 << 20)
+#define RING_SNAPLEN	96
 
 enum finding { GOOD, NOTE, BAD };
 
@@ -119,21 +124,119 @@ look_at_blind(struct doctor *d)
 	    "what matters. Their children are heard");
 }
 
-static void
-look_at_packets(struct doctor *d)
+/* As the daemon makes it, but small. *gso: it tells the size of UDP segments.
+ * False with a reason in why. */
+static bool
+try_ring(bool *gso, struct buf *why)
+{
+	struct sock_fprog program;
+	struct ring *ring;
+	int fd = ring_socket();
+
+	if (fd < 0) {
+		buf_printf(why, "packet socket: %s", strerror(-fd));
+		return false;
+	}
+	if (filter_make(&program, "", RING_SNAPLEN, why) != 0) {
+		close(fd);
+		return false;
+	}
+	ring = ring_new(fd, RING_ROOM, &program, why);
+	filter_free(&program);
+	if (ring == NULL)
+		return false;
+	*gso = ring_knows_gso(ring);
+	ring_free(ring);
+	return true;
+}
+
+static bool
+try_pcap(struct buf *why)
 {
 	char err[PCAP_ERRBUF_SIZE];
 	pcap_t *p = pcap_create("any", err);
 	int rc = p == NULL ? PCAP_ERROR : pcap_activate(p);
 
-	if (rc >= 0)
-		find(d, GOOD, "packets", "all interfaces can be captured",
-		    NULL);
-	else
-		find(d, BAD, "packets", p == NULL ? err : pcap_statustostr(rc),
-		    "capturing needs CAP_NET_RAW");
+	if (rc < 0)
+		buf_add_str(why, p == NULL ? err : pcap_statustostr(rc));
 	if (p != NULL)
 		pcap_close(p);
+	return rc >= 0;
+}
+
+static void
+find_ring(struct doctor *d, bool wanted, bool there, bool gso,
+    const struct buf *why)
+{
+	struct utsname u = { 0 };
+	char text[300];
+
+	(void)uname(&u);
+	if (!there)
+		snprintf(text, sizeof(text), "no ring: %s", buf_text(why));
+	else
+		snprintf(text, sizeof(text), "a ring can be had; kernel %s %s",
+		    u.release, gso ? "tells the size of UDP segments" :
+		    "would drop packets of UDP_SEGMENT at a ring that asks for "
+		    "their size");
+	find(d, there && gso ? GOOD : there || !wanted ? NOTE : BAD, "packets",
+	    text, there ? "each such packet counts as one; kernel 6.2 or newer "
+	    "tells" : "capturing needs CAP_NET_RAW");
+}
+
+static void
+find_choice(struct doctor *d, bool ring, bool pcap)
+{
+	static const char *const names[] = {
+		[PACKET_SOURCE_AUTO] = "auto", [PACKET_SOURCE_RING] = "ring",
+		[PACKET_SOURCE_PCAP] = "pcap",
+	};
+	int source = d->settings->packet.source;
+	bool takes_ring = ring && source != PACKET_SOURCE_PCAP;
+	bool takes_pcap = !takes_ring && pcap && source != PACKET_SOURCE_RING;
+	char text[128];
+
+	snprintf(text, sizeof(text), "capture.source %s: %s", names[source],
+	    takes_ring ? "the ring is taken" : takes_pcap ?
+	    "libpcap is taken" : "nothing can be captured");
+	find(d, !takes_ring && !takes_pcap ? BAD : takes_pcap &&
+	    source == PACKET_SOURCE_AUTO ? NOTE : GOOD, "packets", text,
+	    takes_pcap ? "UDP_SEGMENT is counted by the ring only" :
+	    "see the lines above");
+}
+
+static void
+look_at_packets(struct doctor *d)
+{
+	const struct packet_conf *conf = &d->settings->packet;
+	bool gso = false, ring, pcap;
+	struct buf why, errors;
+
+	if (!conf->enabled) {
+		find(d, NOTE, "packets", "capture.enabled is off: no flows are "
+		    "seen", "set it to on");
+		return;
+	}
+	buf_init(&why, 0);
+	ring = try_ring(&gso, &why);
+	find_ring(d, conf->source != PACKET_SOURCE_PCAP, ring, gso, &why);
+	buf_reset(&why);
+	pcap = try_pcap(&why);
+	if (pcap)
+		find(d, GOOD, "packets", "libpcap can capture all interfaces",
+		    NULL);
+	else
+		find(d, ring && conf->source != PACKET_SOURCE_PCAP ? NOTE :
+		    BAD, "packets", buf_text(&why),
+		    "capturing needs CAP_NET_RAW");
+	buf_fini(&why);
+	find_choice(d, ring, pcap);
+	buf_init(&errors, 0);
+	if (packet_check(conf, &errors) != 0)
+		find(d, BAD, "packets", "an expression of capture.exclude "
+		    "cannot be done: nothing is captured",
+		    "tallyman check names it");
+	buf_fini(&errors);
 }
 
 /* First character of a file under /proc/sys, or '?'. */
