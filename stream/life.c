@@ -106,6 +106,14 @@ is_settled(struct flow *f)
 	return true;
 }
 
+/* A tenth more than an open connection gets, for those that wait for their
+ * report. */
+uint32_t
+life_longest_ms(const struct tracker *t)
+{
+	return t->idle_ms * 11 + t->window_ms;
+}
+
 static uint32_t
 idle_limit(const struct tracker *t, const struct flow *f)
 {

@@ -39,6 +39,8 @@ void life_end_all(struct tracker *);
 void life_evict(void *ctx, uint32_t flow);
 void life_drop(struct tracker *, uint32_t flow);
 
+/* A flow without packets for longer than this is not in the table. */
+uint32_t life_longest_ms(const struct tracker *);
 /* A FIN both ways, a reset, or a new connection on its tuple was seen. */
 static inline bool
 life_is_closing(const struct flow *f)

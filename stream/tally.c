@@ -45,6 +45,7 @@ tally_bind(struct tally *t, struct ledger *ledger)
 	to[TALLY_TUNNEL_BAD] = ledger_dropped(u, "bad_header");
 	to[TALLY_TUNNEL_EXOTIC] = ledger_dropped(u, "unsupported");
 	to[TALLY_TUNNEL_CROWDED] = ledger_noted(u, "networks_over_limit");
+	to[TALLY_TUNNEL_FORGOTTEN] = ledger_noted(u, "networks_forgotten");
 	to[TALLY_TUNNEL_EVICTED] = ledger_noted(u, "links_evicted");
 	to[TALLY_NAT_RECEIVED] = &n->received;
 	to[TALLY_NAT_DELIVERED] = &n->delivered;

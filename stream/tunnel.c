@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stream/life.h"
 #include "stream/report.h"
 
 /* What an outer flow's id is made of, which may be gone before the inner flow
@@ -20,11 +21,13 @@ struct carried {
 	struct outer	outer[2];	/* by direction, the latest */
 };
 
+struct space { uint32_t vni, used_ms; };
+
 struct tunnel {
 	struct carried	*flows;		/* from index 1 */
 	uint16_t	*of_flow;
 	uint32_t	 hand, limit;
-	uint32_t	 spaces[TUNNEL_SPACES];
+	struct space	 spaces[TUNNEL_SPACES];
 	uint32_t	 n_spaces, latest;	/* found last */
 };
 
@@ -57,6 +60,30 @@ tunnel_free(struct tunnel *u)
 	free(u);
 }
 
+/* The space of a network, or where one may be made: behind the last, else the
+ * one that was unused longest. */
+static uint32_t
+find_space(const struct tunnel *u, uint32_t vni, uint32_t now_ms)
+{
+	uint32_t i, oldest = 0;
+
+	for (i = 0; i < u->n_spaces; i++) {
+		if (u->spaces[i].vni == vni)
+			return i;
+		if (now_ms - u->spaces[i].used_ms >
+		    now_ms - u->spaces[oldest].used_ms)
+			oldest = i;
+	}
+	return u->n_spaces < TUNNEL_SPACES ? u->n_spaces : oldest;
+}
+
+/* No flow of such a space can be in the table any more. */
+static bool
+is_deserted(const struct tracker *t, const struct space *s)
+{
+	return t->now_ms - s->used_ms > life_longest_ms(t);
+}
+
 uint16_t
 tunnel_scope(struct tracker *t, uint32_t vni)
 {
@@ -65,16 +92,18 @@ tunnel_scope(struct tracker *t, uint32_t vni)
 
 	if (links_has_vni(t->links, vni))
 		return 0;
-	if (i >= u->n_spaces || u->spaces[i] != vni)
-		for (i = 0; i < u->n_spaces; i++)
-			if (u->spaces[i] == vni)
-				break;
-	if (i == TUNNEL_SPACES) {
-		t->tally.n[TALLY_TUNNEL_CROWDED]++;
-		return TUNNEL_SCOPE + TUNNEL_SPACES;
+	if (i >= u->n_spaces || u->spaces[i].vni != vni)
+		i = find_space(u, vni, t->now_ms);
+	if (i == u->n_spaces) {
+		u->n_spaces++;
+	} else if (u->spaces[i].vni != vni) {
+		if (!is_deserted(t, &u->spaces[i])) {
+			t->tally.n[TALLY_TUNNEL_CROWDED]++;
+			return TUNNEL_SCOPE + TUNNEL_SPACES;
+		}
+		t->tally.n[TALLY_TUNNEL_FORGOTTEN]++;
 	}
-	if (i == u->n_spaces)
-		u->spaces[u->n_spaces++] = vni;
+	u->spaces[i] = (struct space){ vni, t->now_ms };
 	u->latest = i;
 	return (uint16_t)(TUNNEL_SCOPE + i);
 }

@@ -10,7 +10,9 @@
  * from TUNNEL_SCOPE on, by its number.
  *
  * Threads: loop thread. Bounded: TUNNEL_FLOWS links, the oldest goes first
- * and is counted; TUNNEL_SPACES networks, those beyond share one scope.
+ * and is counted; TUNNEL_SPACES networks. One that had no packet for as long
+ * as a flow may be silent makes room and is counted; when there is none, those
+ * beyond share one scope.
  */
 #ifndef STREAM_TUNNEL_H
 #define STREAM_TUNNEL_H

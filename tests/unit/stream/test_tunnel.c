@@ -12,6 +12,7 @@
 
 #include "stream/decode.h"
 #include "stream/defrag.h"
+#include "stream/tunnel.h"
 #include "tests/unit/stream/world.h"
 
 #define OUTER	50		/* IPv4, UDP, VXLAN, Ethernet */
@@ -273,6 +274,57 @@ test_fragments_of_two_networks(void **state)
 	world_fini(&w);
 }
 
+/* One datagram in each of these networks. */
+static void
+visit(struct world *w, unsigned first, unsigned n)
+{
+	struct pkt p = { .from = NEAR_IN, .to = FAR_IN, .sport = 4000,
+	    .dport = 53, .proto = IPPROTO_UDP, .payload = 200 };
+	uint8_t bytes[SNAP_MAX];
+	unsigned vni;
+	size_t len;
+
+	for (vni = first; vni < first + n; vni++) {
+		p.fill = vni;
+		len = wrap(bytes, &p, HOST_IP, OTHER, 50000, vni & 0xff,
+		    SNAP_MAX);
+		bytes[33] = (uint8_t)(vni >> 8);
+		see(w, bytes, len, OUT);
+	}
+}
+
+/* Networks that were silent for longer than any flow make room. */
+static void
+test_many_networks(void **state)
+{
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	visit(&w, 1, TUNNEL_SPACES);
+	visit(&w, 5000, 2);
+	for (i = 0; i < 12; i++) {
+		world_pass(&w, 60 * MONO_S);
+		visit(&w, 7, 1);	/* this one goes on */
+	}
+	assert_int_equal(world_noted(&w, "stream.tunnel",
+	    "networks_over_limit"), 2);
+	assert_int_equal(world_noted(&w, "stream.tunnel",
+	    "networks_forgotten"), 0);
+	visit(&w, 5000, 1);
+	visit(&w, 6000, TUNNEL_SPACES - 2);
+	visit(&w, 7, 1);
+	visit(&w, 9000, 1);
+	world_end(&w);
+	assert_int_equal(world_noted(&w, "stream.tunnel",
+	    "networks_forgotten"), TUNNEL_SPACES - 1);
+	assert_int_equal(world_noted(&w, "stream.tunnel",
+	    "networks_over_limit"), 3);
+	assert_true(world_balances(&w));
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -283,6 +335,7 @@ main(void)
 		cmocka_unit_test(test_other_traffic),
 		cmocka_unit_test(test_fragment_in_part),
 		cmocka_unit_test(test_fragments_of_two_networks),
+		cmocka_unit_test(test_many_networks),
 	};
 
 	return cmocka_run_group_tests_name("stream tunnel", tests, NULL, NULL);
