@@ -58,22 +58,21 @@ static void
 look_at_rights(struct doctor *d)
 {
 	struct privileges_user user;
-	bool fallback;
+	char text[200];
 
 	if (geteuid() == 0)
 		find(d, GOOD, "rights", "root", NULL);
 	else
 		find(d, BAD, "rights", "not root: what follows may look worse "
 		    "than it is", "run it as root: sudo tallyman doctor");
-	if (privileges_find_user(d->settings->agent.user, &user,
-	    &fallback) != 0)
-		find(d, BAD, "user", "neither agent.user nor nobody exists",
-		    "adduser --system --group tallyman");
-	else if (fallback)
-		find(d, NOTE, "user", "agent.user does not exist: nobody is "
-		    "used", "adduser --system --group tallyman");
-	else
+	if (privileges_find_user(d->settings->agent.user, &user) == 0) {
 		find(d, GOOD, "user", user.name, NULL);
+		return;
+	}
+	snprintf(text, sizeof(text), "there is no user %s: the agent does not "
+	    "start", d->settings->agent.user);
+	find(d, BAD, "user", text, "useradd --system --user-group tallyman, "
+	    "or set agent.user");
 }
 
 static void

@@ -1020,18 +1020,16 @@ static int
 begin(struct engine *e)
 {
 	struct privileges_user user;
-	bool fallback = false;
 	int rc;
 
-	if ((rc = privileges_find_user(e->settings->agent.user, &user,
-	    &fallback)) != 0) {
-		log_errx("agent.user %s: no such user, and no nobody either",
-		    e->settings->agent.user);
+	/* Others run as nobody too: it is taken only when asked for. */
+	if ((rc = privileges_find_user(e->settings->agent.user, &user)) != 0) {
+		log_errx("agent.user %s: there is no such user: make it with "
+		    "\"useradd --system --user-group %s\", or let agent.user "
+		    "be one that has no rights elsewhere",
+		    e->settings->agent.user, e->settings->agent.user);
 		return rc;
 	}
-	if (fallback && geteuid() == 0)
-		log_notice("agent.user %s: no such user: running as %s",
-		    e->settings->agent.user, user.name);
 	if ((rc = begin_loop(e)) != 0 ||
 	    (rc = begin_privileged(e, &user)) != 0 ||
 	    (rc = drop_privileges(&user)) != 0)

@@ -26,29 +26,23 @@ static const unsigned broker_caps[] = {
 
 #define NICE	(-10)
 
-static int
-find(const char *name, struct privileges_user *user)
+int
+privileges_find_user(const char *name, struct privileges_user *user)
 {
 	struct passwd pw, *got = NULL;
 	char room[4096];
 
-	if (getpwnam_r(name, &pw, room, sizeof(room), &got) != 0 || got == NULL)
+	if (geteuid() != 0) {
+		user->uid = geteuid();
+		user->gid = getegid();
+	} else if (getpwnam_r(name, &pw, room, sizeof(room), &got) == 0 &&
+	    got != NULL) {
+		user->uid = pw.pw_uid;
+		user->gid = pw.pw_gid;
+	} else
 		return -ENOENT;
-	user->uid = pw.pw_uid;
-	user->gid = pw.pw_gid;
 	snprintf(user->name, sizeof(user->name), "%s", name);
 	return 0;
-}
-
-int
-privileges_find_user(const char *name, struct privileges_user *user,
-    bool *fallback)
-{
-	*fallback = false;
-	if (find(name, user) == 0)
-		return 0;
-	*fallback = true;
-	return find("nobody", user);
 }
 
 int

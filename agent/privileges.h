@@ -15,10 +15,9 @@ struct privileges_user {
 	char	name[64];
 };
 
-/* The user of that name; when there is none, nobody (and *fallback is true).
- * 0 or -ENOENT when there is neither. */
-int privileges_find_user(const char *name, struct privileges_user *,
-    bool *fallback);
+/* The user of that name; for who is not root and cannot become another, who
+ * it is. 0 or -ENOENT. */
+int privileges_find_user(const char *name, struct privileges_user *);
 /*
  * Engine: supplementary groups, group, user, every capability, and no way to
  * gain them again. 0 or -errno; on failure the process must not go on.

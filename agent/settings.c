@@ -20,7 +20,7 @@ static const struct conf_key agent_keys[] = {
 	{ "agent", "user", CONF_STR, offsetof(struct agent_conf, user),
 	    "tallyman", 0, 0, NULL,
 	    "User of the engine, which parses everything from outside and "
-	    "has no privileges. nobody when there is no such user." },
+	    "has no privileges. The agent does not start without it." },
 	{ "agent", "control", CONF_STR, offsetof(struct agent_conf, control),
 	    DEFAULT_CONTROL, 0, 0, NULL,
 	    "Socket that tallyman status and tallyman record ask on." },

@@ -49,6 +49,7 @@ cat >"$conf.tmp" <<END
 # Made by make run.
 agent:
   control: $state/control.sock
+  user: $user
 store:
   path: $state/tallyman.db
 rules:

@@ -47,6 +47,9 @@
 . "$top_srcdir/tests/support/tap.sh"
 
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+# Where no package has made the engine's user.
+id -u tallyman >/dev/null 2>&1 ||
+    export TALLYMAN_AGENT_USER="${TALLYMAN_AGENT_USER:-nobody}"
 testhost=$top_srcdir/tests/support/testhost
 tallyman=${TALLYMAN:-$top_builddir/tallyman}
 host_lock=${TALLYMAN_HOST_LOCK:-/run/lock/tallyman-host.lock}

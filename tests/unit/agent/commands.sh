@@ -109,6 +109,18 @@ run 64 "tree of nothing" tree
 run 64 "events --dataset misspelt" events --dataset flwo
 says "events --dataset misspelt: the nearest" "$err" ".*did you mean flow.*"
 
+# --- an engine without a user -----------------------------------------------
+
+if [ "$(id -u)" -eq 0 ]; then
+	printf 'agent:\n  user: tallyman-absent\naudit:\n  mode: off\n' \
+	    >"$tmp/user.yaml"
+	run 1 "run without its user" run -c "$tmp/user.yaml" \
+	    --state-dir "$tmp/user"
+	says "run without its user: what to do" "$err" \
+	    ".*agent.user tallyman-absent: there is no such user: .*useradd .*"
+	ok "run without its user: nothing was made" test ! -e "$tmp/user"
+fi
+
 # --- standard output that does not take it ----------------------------------
 
 if [ -c /dev/full ]; then
