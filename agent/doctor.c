@@ -26,6 +26,7 @@
 #include "collectors/packet/ring.h"
 #include "collectors/proc/proc.h"
 #include "lib/netns.h"
+#include "outputs/termtext.h"
 
 #define DOCKER_TURNS	50
 #define STORE_ROOM	(INT64_C(256) << 20)
@@ -47,7 +48,13 @@ find(struct doctor *d, enum finding f, const char *what, const char *detail,
 {
 	static const char *const words[] = { "good", "note", "BAD " };
 
-	printf("%s  %-10s %s\n", words[f], what, detail);
+	struct buf safe;
+
+	/* Names of processes and files are of others' making. */
+	buf_init(&safe, 0);
+	(void)termtext_add(&safe, detail, strlen(detail));
+	printf("%s  %-10s %s\n", words[f], what, buf_text(&safe));
+	buf_fini(&safe);
 	if (f != GOOD && advice != NULL)
 		printf("                 -> %s\n", advice);
 	if (f == BAD)

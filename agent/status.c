@@ -6,10 +6,43 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/command.h"
 #include "agent/control.h"
 #include "lib/json.h"
+#include "outputs/termtext.h"
+
+/* Names of processes, containers and interfaces are in there. */
+static void
+print_safe(const struct json *text)
+{
+	struct buf safe;
+	size_t len;
+	const char *s = json_str(text, &len);
+
+	buf_init(&safe, 0);
+	(void)termtext_add(&safe, s, len);
+	printf("%s\n", buf_text(&safe));
+	buf_fini(&safe);
+}
+
+static void
+print_json(const char *text, size_t len)
+{
+	struct buf safe;
+
+	if (isatty(STDOUT_FILENO) != 1) {
+		fwrite(text, 1, len, stdout);
+		return;
+	}
+	while (len > 0 && text[len - 1] == '\n')
+		len--;
+	buf_init(&safe, 0);
+	termtext_add_json(&safe, text, len);
+	printf("%s\n", buf_text(&safe));
+	buf_fini(&safe);
+}
 
 static void
 print_parts(const struct json *parts)
@@ -17,12 +50,13 @@ print_parts(const struct json *parts)
 	for (size_t i = 0; i < json_count(parts); i++) {
 		const struct json *p = json_at(parts, i);
 
-		printf("  %-10s %-8s %s\n", json_str(json_get(p, "name"), NULL),
-		    json_str(json_get(p, "state"), NULL),
-		    json_str(json_get(p, "why"), NULL));
-		if (*json_str(json_get(p, "cost"), NULL) != '\0')
-			printf("  %-10s %-8s so %s\n", "", "",
-			    json_str(json_get(p, "cost"), NULL));
+		printf("  %-10s %-8s ", json_str(json_get(p, "name"), NULL),
+		    json_str(json_get(p, "state"), NULL));
+		print_safe(json_get(p, "why"));
+		if (*json_str(json_get(p, "cost"), NULL) == '\0')
+			continue;
+		printf("  %-10s %-8s so ", "", "");
+		print_safe(json_get(p, "cost"));
 	}
 }
 
@@ -99,7 +133,7 @@ show(const char *path, bool json)
 	}
 	doc = json_parse(buf_text(&answer), answer.len, 0, NULL, 0);
 	if (json || doc == NULL)
-		fputs(buf_text(&answer), stdout);
+		print_json(buf_text(&answer), answer.len);
 	else
 		print_status(json_root(doc));
 	rc = doc != NULL ? EXIT_OK : EXIT_FAILED;

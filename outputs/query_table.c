@@ -420,12 +420,13 @@ static const struct column incident_columns[] = {
 };
 static const struct column flow_columns[] = {
 	{ "STARTED", cell_start, 14, 0, TIME },
-	{ "CONTAINER", cell_container, 9, 0, LEFT },
+	{ "CONTAINER", cell_container, 8, 0, LEFT },
 	{ "PEER", cell_peer, 18, 0, LEFT },
-	{ "NAME", cell_name, 8, 1, LEFT },
+	{ "NAME", cell_name, 7, 1, LEFT },
 	{ "PROTOCOL", cell_protocol, 4, 2, LEFT },
-	{ "SENT", cell_sent, 8, 0, RIGHT },
-	{ "RECEIVED", cell_received, 8, 0, RIGHT },
+	/* A figure that is cut says something else. */
+	{ "SENT", cell_sent, 10, 0, RIGHT },
+	{ "RECEIVED", cell_received, 10, 0, RIGHT },
 	{ "LEFT HOST", cell_left, 3, 0, LEFT },
 	{ "AGE", cell_age, 6, 5, RIGHT },
 	{ "LASTED", cell_lasted, 6, 3, LEFT },

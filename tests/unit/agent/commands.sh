@@ -109,6 +109,56 @@ run 64 "tree of nothing" tree
 run 64 "events --dataset misspelt" events --dataset flwo
 says "events --dataset misspelt: the nearest" "$err" ".*did you mean flow.*"
 
+# --- texts of others --------------------------------------------------------
+
+# clean NAME: nothing in $tmp/out that a terminal would obey.
+clean() {
+	if LC_ALL=C grep -q '[[:cntrl:]]' "$tmp/out"; then
+		fail "$1"
+		diag "$(cat -v "$tmp/out")"
+	else
+		pass "$1"
+	fi
+}
+
+printf 'audit:\n  mode: off\ndocker:\n  socket: "%s/\\e[2Jx"\n' "$tmp" \
+    >"$tmp/escape.yaml"
+"$tallyman" doctor -c "$tmp/escape.yaml" >"$tmp/out" 2>&1
+ok "doctor: a hostile name is shown" grep -qF '\x1b[2Jx' "$tmp/out"
+clean "doctor: and not obeyed"
+if command -v python3 >/dev/null; then
+	python3 - "$tmp/control.sock" <<-'PY' >"$tmp/served" &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.bind(sys.argv[1])
+		s.listen()
+		s.settimeout(20)
+		print("ready", flush=True)
+		for i in range(2):
+		    c = s.accept()[0]
+		    c.recv(100)
+		    c.sendall(b'{"version":"1","parts":[{"name":"audit",'
+		        b'"state":"missing","why":"\\u001b[2Jx \\u009b1m y"}],'
+		        b'"odd":"\x7f"}\n')
+		    c.close()
+	PY
+	server=$!
+	for _ in $(seq 100); do
+		grep -q ready "$tmp/served" && break
+		sleep 0.2
+	done
+	TALLYMAN_AGENT_CONTROL=$tmp/control.sock run 0 "status of a fake" status
+	says "status: a hostile name is shown" "$out" \
+	    ' +audit +missing +\\x1b\[2Jx \\u[{]009b[}]1m y'
+	clean "status: and not obeyed"
+	TALLYMAN_AGENT_CONTROL=$tmp/control.sock run 0 "status --json of it" \
+	    status --json
+	says "status --json: as the daemon says it" "$out" '.*u001b.*'
+	wait $server
+else
+	skip "status: a hostile name" "python3 is not installed"
+fi
+
 # --- an engine without a user -----------------------------------------------
 
 if [ "$(id -u)" -eq 0 ]; then

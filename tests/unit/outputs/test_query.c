@@ -106,6 +106,27 @@ lines_fit_the_terminal(void **state)
 	assert_int_equal(count_lines(t->out), 2);
 }
 
+/* 196.1 K> says nothing. */
+static void
+figures_are_never_cut(void **state)
+{
+	struct state *t = *state;
+
+	put(t, EVENT_FLOW, "f", 100, "{\"@timestamp\":\"2026-06-01T09:14:19Z\","
+	    "\"container\":{\"name\":\"a-container-with-a-long-name\"},"
+	    "\"source\":{\"ip\":\"172.17.0.3\",\"bytes\":1048473},"
+	    "\"destination\":{\"ip\":\"2001:db8:1111:2222:3333:4444:5555:6666\","
+	    "\"port\":22,\"bytes\":1048000,\"domain\":\"a.long.name.example\"},"
+	    "\"network\":{\"transport\":\"tcp\",\"protocol\":\"http\"},"
+	    "\"tallyman\":{\"flow\":{\"left_host\":\"attempted\"}}}");
+	t->env.tty = true;
+	for (t->env.columns = 200; t->env.columns >= 60; t->env.columns--) {
+		assert_int_equal(RUN(t, "flows"), 0);
+		assert_non_null(strstr(t->out, "1023.9 KiB"));
+		assert_non_null(strstr(t->out, "1023.4 KiB"));
+	}
+}
+
 static const char *const hostile[] = {
 	"\\u001b]0;owned\\u0007",	/* sets the title */
 	"\\u001b[2J\\u001b[H",		/* clears the screen */
@@ -563,6 +584,7 @@ main(void)
 		T(a_flow_is_one_line_of_facts),
 		T(an_answering_owner_is_shown_from_its_side),
 		T(lines_fit_the_terminal),
+		T(figures_are_never_cut),
 		T(hostile_names_never_reach_the_terminal),
 		cmocka_unit_test(bytes_that_are_no_text_are_shown_as_such),
 		T(wrong_usage_is_64),
