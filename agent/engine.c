@@ -597,6 +597,21 @@ log_lines(const char *text)
 	}
 }
 
+/* Rules are taken at once, all else by a restart: who thinks that a new
+ * output is there already would wait for its alerts. */
+static void
+say_what_waits(const struct engine *e, const struct settings *fresh)
+{
+	struct buf names;
+
+	buf_init(&names, 0);
+	conf_diff(&e->settings->conf, &fresh->conf, "rules", &names);
+	if (names.len > 0)
+		log_warnx("changed, but not before the agent is restarted: %s",
+		    buf_text(&names));
+	buf_fini(&names);
+}
+
 static void
 on_hup(void *ctx, int signo)
 {
@@ -609,8 +624,10 @@ on_hup(void *ctx, int signo)
 	buf_init(&errors, 0);
 	fresh = settings_new(e->settings->path, e->settings->state_dir, &errors,
 	    &rc);
-	if (rc == 0)
+	if (rc == 0) {
+		say_what_waits(e, fresh);
 		rc = works_load_rules(&e->works, fresh, &errors);
+	}
 	log_lines(buf_text(&errors));
 	buf_fini(&errors);
 	settings_free(fresh);

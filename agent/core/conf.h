@@ -82,6 +82,14 @@ struct conf {
 int conf_load(struct conf *, const char *path, struct buf *errors);
 void conf_fini(struct conf *);
 
+/*
+ * Appends the names of the keys whose values differ, "store.max_age, outputs";
+ * those of the section `except` ("" none) are left out. Both have the same
+ * parts.
+ */
+void conf_diff(const struct conf *, const struct conf *, const char *except,
+    struct buf *names);
+
 /* A commented default file, and the mdoc list for tallyman.yaml(5). */
 void conf_write_default(const struct conf *, struct buf *out);
 void conf_write_mdoc(const struct conf *, struct buf *out);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libcore.a
 %C%_libcore_a_SOURCES = \
 	%D%/conf.c %D%/conf.h \
+	%D%/conf_diff.c \
 	%D%/conf_value.c %D%/conf_value.h \
 	%D%/conf_write.c \
 	%D%/conf_yaml.c %D%/conf_yaml.h \

@@ -559,6 +559,62 @@ the_manual_lists_every_key(void **state)
 
 #define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static const char *
+difference(struct world *w, const char *before, const char *after,
+    const char *except)
+{
+	static char text[256];
+	struct world old = *w;
+	struct buf names;
+
+	/* The old one keeps its memory; the parts are its own. */
+	old.parts[0].values = &old.capture;
+	old.parts[1].values = &old.other;
+	old.conf = (struct conf){ .parts = old.parts, .n_parts = 2 };
+	assert_int_equal(load(w, before), 0);
+	assert_int_equal(conf_load(&old.conf, w->path, &old.errors), 0);
+	assert_loads(w, after);
+	buf_init(&names, 0);
+	conf_diff(&old.conf, &w->conf, except, &names);
+	snprintf(text, sizeof(text), "%s", buf_text(&names));
+	buf_fini(&names);
+	conf_fini(&old.conf);
+	return text;
+}
+
+static void
+differences_are_named(void **state)
+{
+	struct world *w = *state;
+
+	assert_string_equal(difference(w, "", "", ""), "");
+	assert_string_equal(difference(w, "capture:\n  snaplen: 256\n", "",
+	    ""), "");
+	assert_string_equal(difference(w, "", "capture:\n  snaplen: 128\n"
+	    "  promiscuous: on\n  container_loopback: on\n"
+	    "  exclude: [10.0.0.1]\nflows:\n  period: 5s\n"
+	    "docker:\n  socket: /x\n  any: 1\n", ""),
+	    "capture.promiscuous, capture.snaplen, "
+	    "capture.container_loopback, capture.exclude, flows.period, "
+	    "docker.socket, docker.any");
+	assert_string_equal(difference(w, "rules:\n  paths: [/a]\n",
+	    "rules:\n  paths: [/b]\ndocker:\n  empty: y\n", "rules"),
+	    "docker.empty");
+	assert_string_equal(difference(w, "rules:\n  paths: [/a]\n",
+	    "rules:\n  paths: [/b]\n", ""), "rules.paths");
+	/* Outputs: another one, another value, another key, another order. */
+	assert_string_equal(difference(w, "",
+	    "outputs:\n  - type: file\n    path: x\n", ""), "outputs");
+	assert_string_equal(difference(w, "outputs:\n  - type: file\n"
+	    "    path: x\n", "outputs:\n  - type: file\n    path: y\n", ""),
+	    "outputs");
+	assert_string_equal(difference(w, "outputs:\n  - type: file\n"
+	    "    path: x\n", "outputs:\n  - type: file\n    name: x\n", ""),
+	    "outputs");
+	assert_string_equal(difference(w, "outputs:\n  - type: file\n"
+	    "    path: x\n", "outputs: [{type: file, path: x}]\n", ""), "");
+}
+
 int
 main(void)
 {
@@ -577,7 +633,8 @@ main(void)
 		TEST(the_environment_wins),
 		TEST(a_file_that_cannot_be_read),
 		TEST(the_default_file_says_the_presets),
-		TEST(the_manual_lists_every_key)
+		TEST(the_manual_lists_every_key),
+		TEST(differences_are_named)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
