@@ -929,8 +929,12 @@ open_outputs(struct engine *e)
 	    e->works.ledger);
 	if (e->writer == NULL) {
 		rc = -errno;
-		log_errx("store %s: %s", e->settings->store.path,
-		    strerror(-rc));
+		log_errx("store %s: %s%s", e->settings->store.path,
+		    strerror(-rc), rc == -EBUSY ? ": another tallyman writes "
+		    "it: stop that one, or set store.path" : rc == -EACCES ?
+		    ": the file and its directory have to be open to "
+		    "agent.user" : rc == -ENOSPC ? ": make room, or set "
+		    "store.path" : "");
 		return rc;
 	}
 	stream_watch_queue(e->works.stream,
