@@ -147,13 +147,14 @@ help(const struct subject *s, FILE *out)
 	    "  -n, --limit N    the newest N%s; 0: all\n"
 	    "                   (default: all, on a terminal %d)\n"
 	    "  -f, --follow     go on with what comes\n"
-	    "  --json           one ECS document a line, as it was stored\n"
+	    "  --json           one ECS document a line, %s\n"
 	    "  -c, --config F   configuration\n"
 	    "  --state-dir DIR  where the store is\n"
 	    "  -h, --help       this text\n\n"
 	    "exit: 0 shown, 1 the store cannot be read through, 3 there is "
 	    "no store or no\nright to read it, %s64 wrong usage\n",
 	    s->flows ? ", or with --sort the N largest" : "", TTY_LIMIT,
+	    one ? "with these bytes" : "as it was stored",
 	    one ? "4 no such container, " : "");
 }
 

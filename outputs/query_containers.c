@@ -96,6 +96,19 @@ add_part(struct buf *text, const struct json *doc, const char *before,
 	}
 }
 
+/* All times of the page are local. */
+static void
+add_time(struct buf *text, const struct json *doc, const char *before,
+    const char *path)
+{
+	struct wall when;
+
+	if (!doctext_wall(doc, path, &when))
+		return;
+	buf_printf(text, "%s%s", text->len > 0 ? ", " : "", before);
+	doctext_add_time(text, when);
+}
+
 static void
 put_state(const struct page *p)
 {
@@ -103,9 +116,9 @@ put_state(const struct page *p)
 
 	buf_init(&text, 0);
 	add_part(&text, p->doc, "", "tallyman.docker.state");
-	add_part(&text, p->doc, "created ", "tallyman.docker.created");
-	add_part(&text, p->doc, "started ", "tallyman.docker.started");
-	add_part(&text, p->doc, "finished ", "tallyman.docker.finished");
+	add_time(&text, p->doc, "created ", "tallyman.docker.created");
+	add_time(&text, p->doc, "started ", "tallyman.docker.started");
+	add_time(&text, p->doc, "finished ", "tallyman.docker.finished");
 	add_part(&text, p->doc, "exit code ", "tallyman.docker.exit_code");
 	add_part(&text, p->doc, "restarts ", "tallyman.docker.restart_count");
 	put_row(p, "state", &text);

@@ -203,7 +203,7 @@ one_container_is_a_page(void **state)
 {
 	static const char *const facts[] = {
 		"web\n  id          " A "\n", "  image       nginx, tag 1.25\n",
-		"  state       running, started 1970-01-01T00:00:05Z, "
+		"  state       running, started 1970-01-01 00:00:05, "
 		"restarts 2\n",
 		"  privileges  privileged +SYS_ADMIN -NET_RAW network:host\n",
 		"  network     bridge, 172.17.0.2, gateway 172.17.0.1\n"
