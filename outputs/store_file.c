@@ -118,28 +118,41 @@ make_file(const char *path)
 	return 0;
 }
 
+/*
+ * A document has two or three kilobytes: of pages of four each held one, and a
+ * third of what was written was nothing. Files that were made with another
+ * size keep it.
+ */
+#define PAGE_BYTES	"16384"
+#define CHECKPOINT	(4 << 20)	/* bytes of the log */
+
 static int
 set_pragmas(sqlite3 *db, const struct store_conf *conf)
 {
 	char sql[160];
-	int64_t pages;
+	int64_t pages, page = 0;
 	int err;
 
 	sqlite3_busy_timeout(db, 2000);
-	/* auto_vacuum counts only before the first table is made. */
-	err = db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL;"
+	/* The first two count only before the first table is made. */
+	err = db_exec(db, "PRAGMA page_size=" PAGE_BYTES ";"
+	    "PRAGMA auto_vacuum=INCREMENTAL;"
 	    "PRAGMA journal_mode=WAL;"
 	    "PRAGMA synchronous=FULL;"
 	    "PRAGMA secure_delete=OFF;"
 	    "PRAGMA temp_store=MEMORY;"
 	    "PRAGMA cache_size=-8192;"
 	    "PRAGMA journal_size_limit=16777216;");
+	if (err == 0)
+		err = db_number(db, "PRAGMA page_size", &page);
 	if (err != 0)
 		return err;
 	/* Pruning lags behind; this bound does not. */
-	pages = conf->max_bytes / 4096 * 5 / 4;
-	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld",
-	    (long long)(pages < 64 ? 64 : pages));
+	pages = conf->max_bytes / page * 5 / 4;
+	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld;"
+	    "PRAGMA wal_autocheckpoint=%lld",
+	    (long long)(pages < 64 ? 64 : pages),
+	    (long long)(CHECKPOINT / page));
 	return db_exec(db, sql);
 }
 

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Pages of 4 KiB that are given back to the file system in one bite. */
-#define VACUUM_PAGES	"1024"
+/* Pages of 16 KiB that are given back to the file system in one bite. */
+#define VACUUM_PAGES	"256"
 #define CUT_MAX		2000	/* rows */
 
 static int

@@ -384,8 +384,8 @@ prunes_by_size_and_gives_back(void **state)
 	while (store_prune(s, now, &removed) == 1)
 		;
 	assert_int_equal(number(t, "SELECT count(*) FROM events"), 0);
-	assert_true(number(t, "SELECT page_count FROM pragma_page_count") <
-	    3 * (4 << 20) / 4 / 4096);
+	assert_true(number(t, "SELECT page_count * page_size FROM "
+	    "pragma_page_count, pragma_page_size") < 3 * (4 << 20) / 4);
 	store_close(s);
 	s = store_open(&t->conf);
 	d = doc(EVENT_DNS, "n", 9000000, "{}");
@@ -516,7 +516,7 @@ alerts_are_read_back_from_a_damaged_file(void **state)
 	struct store_doc d = doc(EVENT_ALERT, "a", 1, "{\"a\":1}");
 	char junk[4096];
 	struct seen seen;
-	int64_t root;
+	int64_t root, page;
 	int fd;
 
 	put(s, &d);
@@ -526,10 +526,11 @@ alerts_are_read_back_from_a_damaged_file(void **state)
 	fill(s, 300, 1000);
 	root = number(t, "SELECT rootpage FROM sqlite_master "
 	    "WHERE name = 'events'");
+	page = number(t, "PRAGMA page_size");
 	store_close(s);
 	memset(junk, 0xa5, sizeof(junk));
 	fd = open(t->path, O_WRONLY);
-	assert_int_equal(pwrite(fd, junk, 4096, (root - 1) * 4096), 4096);
+	assert_int_equal(pwrite(fd, junk, 4096, (root - 1) * page), 4096);
 	close(fd);
 	s = store_open(&t->conf);
 	assert_non_null(s);
@@ -559,6 +560,41 @@ one_agent_at_a_time_and_no_newer_schema(void **state)
 	assert_int_equal(errno, EPROTO);
 	assert_null(reader_open(t->path));
 	assert_int_equal(errno, EPROTO);
+}
+
+/* Made by a version that wrote pages of another size. */
+static void
+a_file_keeps_its_page_size(void **state)
+{
+	struct state *t = *state;
+	struct store_doc d = doc(EVENT_DNS, "n", 5, "{}");
+	struct store *s;
+	sqlite3 *db;
+	char *text;
+
+	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA page_size=4096;"
+	    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+	    "CREATE TABLE t (a); DROP TABLE t", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	t->conf.max_bytes = 4 << 20;
+	s = store_open(&t->conf);
+	assert_non_null(s);
+	put(s, &d);
+	assert_int_equal(number(t, "PRAGMA page_size"), 4096);
+	fill(s, 1000, 1000);
+	assert_int_equal(number(t, "SELECT count(*) FROM events"), 1001);
+	/* The hard ceiling is the same number of bytes. */
+	text = malloc(4 << 20);
+	assert_non_null(text);
+	memset(text, 'x', 4 << 20);
+	d.text = text;
+	d.len = 4 << 20;
+	assert_int_equal(store_begin(s), 0);
+	assert_int_equal(store_put(s, &d), -ENOSPC);
+	store_rollback(s);
+	free(text);
+	store_close(s);
 }
 
 static int
@@ -764,6 +800,7 @@ main(void)
 		T(a_damaged_file_is_moved_aside),
 		T(alerts_are_read_back_from_a_damaged_file),
 		T(one_agent_at_a_time_and_no_newer_schema),
+		T(a_file_keeps_its_page_size),
 		T(the_spool_keeps_what_is_owed),
 		T(readers_leave_nothing_of_their_own),
 		T(what_a_killed_agent_left_is_readable),
