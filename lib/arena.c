@@ -29,17 +29,23 @@ struct arena {
 };
 
 struct arena *
-arena_new(size_t cap)
+arena_new_sized(size_t cap, size_t first)
 {
-	struct arena *a = malloc(sizeof(*a) + FIRST_BYTES);
+	struct arena *a = malloc(sizeof(*a) + first);
 
 	if (a == NULL)
 		return NULL;
 	a->cap = cap == 0 ? DEFAULT_CAP : cap;
 	a->used = 0;
 	a->newest = &a->first;
-	a->first = (struct block){ .size = FIRST_BYTES };
+	a->first = (struct block){ .size = first };
 	return a;
+}
+
+struct arena *
+arena_new(size_t cap)
+{
+	return arena_new_sized(cap, FIRST_BYTES);
 }
 
 static void

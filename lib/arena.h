@@ -17,6 +17,8 @@ struct arena;
  * pointer that it gave.
  */
 struct arena *arena_new(size_t cap);
+/* The same with `first` bytes in the first block, which arena_reset keeps. */
+struct arena *arena_new_sized(size_t cap, size_t first);
 void arena_free(struct arena *);
 /* Forgets all allocations, keeps the first block for reuse. */
 void arena_reset(struct arena *);

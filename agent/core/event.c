@@ -15,7 +15,8 @@
 #include "lib/arena.h"
 
 #define EVENT_BYTES_MAX	(256 * 1024)
-#define FIRST_VALUES	40
+#define FIRST_BYTES	8000	/* an exec with its container needs 6000 */
+#define FIRST_VALUES	80	/* most events have 50 to 77 */
 #define VALUES_MAX	(FIELD_COUNT < 254 ? FIELD_COUNT : 254)
 #define FIRST_MEMBERS	4
 #define MEMBERS_MAX	4096
@@ -107,7 +108,7 @@ struct event *
 event_new(enum event_dataset dataset, struct wall when)
 {
 	const char *name = event_dataset_name(dataset);
-	struct arena *a = arena_new(EVENT_BYTES_MAX);
+	struct arena *a = arena_new_sized(EVENT_BYTES_MAX, FIRST_BYTES);
 	struct event *e;
 
 	if (a == NULL)
