@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "outputs/doctext.h"
-
 const char *const flow_filter_sorts[FLOW_FILTER_SORTS] = {
 	"started", "age", "lasted", "bytes", "sent", "received", "packets"
 };
@@ -74,54 +72,112 @@ flow_filter_is_set(const struct flow_filter *f)
 	    f->left_host != NULL;
 }
 
+enum {
+	OWNER, FROM, TO, SOURCE_IP, SOURCE_NAT_IP, TARGET_IP, TARGET_NAT_IP,
+	PORT, NAT_PORT, TRANSPORT, NUMBER, PROTOCOL, LEFT, START, TIME, LASTED,
+	SENT, RECEIVED, SENT_PACKETS, RECEIVED_PACKETS
+};
+static const char *const paths[FLOW_FILTER_FACTS] = {
+	[OWNER] = "container.id", [FROM] = "tallyman.source.container.id",
+	[TO] = "tallyman.destination.container.id",
+	[SOURCE_IP] = "source.ip", [SOURCE_NAT_IP] = "source.nat.ip",
+	[TARGET_IP] = "destination.ip", [TARGET_NAT_IP] = "destination.nat.ip",
+	[PORT] = "destination.port", [NAT_PORT] = "destination.nat.port",
+	[TRANSPORT] = "network.transport", [NUMBER] = "network.iana_number",
+	[PROTOCOL] = "network.protocol", [LEFT] = "tallyman.flow.left_host",
+	[START] = "event.start", [TIME] = "@timestamp",
+	[LASTED] = "event.duration",
+	[SENT] = "source.bytes", [RECEIVED] = "destination.bytes",
+	[SENT_PACKETS] = "source.packets",
+	[RECEIVED_PACKETS] = "destination.packets",
+};
+
+void
+flow_filter_read(struct flow_filter_facts *f, const char *text, size_t len)
+{
+	const struct json *node;
+	size_t i;
+
+	f->doc = NULL;
+	if (jsonpick(text, len, paths, FLOW_FILTER_FACTS, f->v) == 0)
+		return;
+	f->doc = json_parse(text, len, JSON_LAX, NULL, 0);
+	for (i = 0; i < FLOW_FILTER_FACTS; i++) {
+		node = json_get(json_root(f->doc), paths[i]);
+		f->v[i] = (struct jsonpick){ .text = NULL };
+		if (json_typeof(node) == JSON_STRING ||
+		    json_typeof(node) == JSON_NUMBER)
+			f->v[i].text = json_str(node, &f->v[i].len);
+		f->v[i].is_string = json_typeof(node) == JSON_STRING;
+	}
+}
+
+void
+flow_filter_done(struct flow_filter_facts *f)
+{
+	json_doc_free(f->doc);
+	f->doc = NULL;
+}
+
 static bool
-is_in(const struct json *doc, const char *path, const struct ipaddr_cidr *in)
+same(const struct jsonpick *a, const struct jsonpick *b)
+{
+	return a->len == b->len && (a->len == 0 ||
+	    memcmp(a->text, b->text, a->len) == 0);
+}
+
+/* As doctext_owner_answers. */
+static bool
+owner_answers(const struct jsonpick *v)
+{
+	return v[OWNER].text != NULL && v[OWNER].len > 0 &&
+	    !same(&v[OWNER], &v[FROM]) && same(&v[OWNER], &v[TO]);
+}
+
+static bool
+is_in(const struct jsonpick *v, const struct ipaddr_cidr *in)
 {
 	struct ipaddr ip;
-	const char *text;
-	size_t len;
 
-	text = json_str(json_get(doc, path), &len);
-	return len > 0 && ipaddr_parse(text, len, &ip) == 0 &&
+	return v->len > 0 && ipaddr_parse(v->text, v->len, &ip) == 0 &&
 	    ipaddr_in(&ip, in);
 }
 
 static bool
-fits_peer(const struct flow_filter *f, const struct json *doc)
+fits_peer(const struct flow_filter *f, const struct jsonpick *v)
 {
-	bool in = doctext_owner_answers(doc);
+	bool in = owner_answers(v);
 
-	return is_in(doc, in ? "source.ip" : "destination.ip", &f->peer) ||
-	    is_in(doc, in ? "source.nat.ip" : "destination.nat.ip", &f->peer);
+	return is_in(&v[in ? SOURCE_IP : TARGET_IP], &f->peer) ||
+	    is_in(&v[in ? SOURCE_NAT_IP : TARGET_NAT_IP], &f->peer);
 }
 
 static bool
-fits_proto(const struct flow_filter *f, const struct json *doc)
+fits_proto(const struct flow_filter *f, const struct jsonpick *v)
 {
-	static const char *const paths[] = { "network.transport",
-		"network.iana_number", "network.protocol" };
-	size_t i;
+	size_t i, len = strlen(f->proto);
 
-	for (i = 0; i < 3; i++)
-		if (strcasecmp(json_str(json_get(doc, paths[i]), NULL),
-		    f->proto) == 0)
+	for (i = TRANSPORT; i <= PROTOCOL; i++)
+		if (v[i].len == len && strncasecmp(v[i].text, f->proto, len)
+		    == 0)
 			return true;
 	return false;
 }
 
 bool
-flow_filter_fits(const struct flow_filter *f, const struct json *doc)
+flow_filter_fits(const struct flow_filter *f,
+    const struct flow_filter_facts *facts)
 {
-	if (f->by_peer && !fits_peer(f, doc))
+	const struct jsonpick *v = facts->v;
+
+	if (f->by_peer && !fits_peer(f, v))
 		return false;
-	if (f->port != 0 &&
-	    json_int(json_get(doc, "destination.port")) != f->port &&
-	    json_int(json_get(doc, "destination.nat.port")) != f->port)
+	if (f->port != 0 && jsonpick_int(&v[PORT]) != f->port &&
+	    jsonpick_int(&v[NAT_PORT]) != f->port)
 		return false;
-	if (f->proto[0] != '\0' && !fits_proto(f, doc))
+	if (f->proto[0] != '\0' && !fits_proto(f, v))
 		return false;
-	return f->left_host == NULL || strcmp(json_str(json_get(doc,
-	    "tallyman.flow.left_host"), NULL), f->left_host) == 0;
+	return f->left_host == NULL || jsonpick_is(&v[LEFT], f->left_host);
 }
 
 enum flow_filter_sort
@@ -136,37 +192,50 @@ flow_filter_find_sort(const char *name)
 }
 
 static int64_t
-sum(const struct json *doc, const char *one, const char *other)
+sum(const struct jsonpick *one, const struct jsonpick *other)
 {
-	int64_t a = json_int(json_get(doc, one)), total;
+	int64_t total;
 
-	return __builtin_add_overflow(a, json_int(json_get(doc, other)),
+	return __builtin_add_overflow(jsonpick_int(one), jsonpick_int(other),
 	    &total) ? INT64_MAX : total;
 }
 
-int64_t
-flow_filter_key(enum flow_filter_sort sort, const struct json *doc)
+static bool
+read_wall(const struct jsonpick *v, struct wall *out)
 {
-	bool in = doctext_owner_answers(doc);
+	static const struct wall none;
+	char stamp[64];
+
+	if (v->len == 0 || v->len >= sizeof(stamp))
+		return false;
+	memcpy(stamp, v->text, v->len);
+	stamp[v->len] = '\0';
+	return wall_parse(stamp, none, out) == 0;
+}
+
+int64_t
+flow_filter_key(enum flow_filter_sort sort,
+    const struct flow_filter_facts *facts)
+{
+	const struct jsonpick *v = facts->v;
+	bool in = owner_answers(v);
 	struct wall start = { 0 };
 
 	switch (sort) {
 	case FLOW_FILTER_STARTED:
 	case FLOW_FILTER_AGE:
-		if (!doctext_wall(doc, "event.start", &start))
-			(void)doctext_wall(doc, "@timestamp", &start);
+		if (!read_wall(&v[START], &start))
+			(void)read_wall(&v[TIME], &start);
 		return sort == FLOW_FILTER_AGE ? -start.ns : start.ns;
 	case FLOW_FILTER_LASTED:
-		return json_int(json_get(doc, "event.duration"));
+		return jsonpick_int(&v[LASTED]);
 	case FLOW_FILTER_SENT:
-		return json_int(json_get(doc, in ? "destination.bytes" :
-		    "source.bytes"));
+		return jsonpick_int(&v[in ? RECEIVED : SENT]);
 	case FLOW_FILTER_RECEIVED:
-		return json_int(json_get(doc, in ? "source.bytes" :
-		    "destination.bytes"));
+		return jsonpick_int(&v[in ? SENT : RECEIVED]);
 	case FLOW_FILTER_PACKETS:
-		return sum(doc, "source.packets", "destination.packets");
+		return sum(&v[SENT_PACKETS], &v[RECEIVED_PACKETS]);
 	default:
-		return sum(doc, "source.bytes", "destination.bytes");
+		return sum(&v[SENT], &v[RECEIVED]);
 	}
 }

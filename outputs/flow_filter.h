@@ -13,7 +13,20 @@
 
 #include "lib/ipaddr.h"
 #include "lib/json.h"
+#include "lib/jsonpick.h"
 #include "lib/mono.h"
+
+/* What is asked of a flow, by number; the paths are in flow_filter.c. */
+#define FLOW_FILTER_FACTS	20
+struct flow_filter_facts {
+	struct jsonpick	 v[FLOW_FILTER_FACTS];
+	struct json_doc	*doc;		/* of one that had to be parsed */
+};
+/* Reads them out of a flow's document, which is lent until flow_filter_done.
+ * Of one that is no JSON nothing is known. */
+void flow_filter_read(struct flow_filter_facts *, const char *text,
+    size_t len);
+void flow_filter_done(struct flow_filter_facts *);
 
 /* All zero: every flow fits. */
 struct flow_filter {
@@ -35,8 +48,8 @@ enum flow_filter_option {
 const char *flow_filter_set(struct flow_filter *, enum flow_filter_option,
     const char *text);
 bool flow_filter_is_set(const struct flow_filter *);
-/* doc: a flow's document. */
-bool flow_filter_fits(const struct flow_filter *, const struct json *doc);
+bool flow_filter_fits(const struct flow_filter *,
+    const struct flow_filter_facts *);
 
 enum flow_filter_sort {
 	FLOW_FILTER_STARTED, FLOW_FILTER_AGE, FLOW_FILTER_LASTED,
@@ -47,6 +60,7 @@ enum flow_filter_sort {
 enum flow_filter_sort flow_filter_find_sort(const char *name);
 extern const char *const flow_filter_sorts[FLOW_FILTER_SORTS];
 /* The number that the flow is sorted by. sent and received are the owner's. */
-int64_t flow_filter_key(enum flow_filter_sort, const struct json *doc);
+int64_t flow_filter_key(enum flow_filter_sort,
+    const struct flow_filter_facts *);
 
 #endif

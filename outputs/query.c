@@ -457,15 +457,15 @@ static int
 pick_row(void *ctx, const struct reader_row *row)
 {
 	struct query *q = ctx;
-	struct json_doc *doc;
+	struct flow_filter_facts facts;
 	int64_t key = 0;
 	bool fits;
 
-	doc = json_parse(row->text, row->len, JSON_LAX, NULL, 0);
-	fits = flow_filter_fits(&q->flows, json_root(doc));
+	flow_filter_read(&facts, row->text, row->len);
+	fits = flow_filter_fits(&q->flows, &facts);
 	if (fits && q->sorted)
-		key = flow_filter_key(q->sort, json_root(doc));
-	json_doc_free(doc);
+		key = flow_filter_key(q->sort, &facts);
+	flow_filter_done(&facts);
 	if (!fits)
 		return 0;
 	return q->sorter == NULL ? show_row(q, row) :
@@ -528,7 +528,10 @@ show_picked(struct query *q, size_t limit, int64_t *last)
 	if ((q->sorter = sorter_new(limit)) == NULL)
 		return -errno;
 	q->filter.limit = 0;
+	/* The sorter keeps what fits; only that waits for who reads it. */
+	q->filter.direct = true;
 	err = each(q, last);
+	q->filter.direct = false;
 	if (err == 0)
 		err = sorter_each(q->sorter, q->backwards, show_row, q);
 	sorter_free(q->sorter);

@@ -448,6 +448,14 @@ flows_are_filtered(void **state)
 	SHOWN("", "--peer", "192.0.2.10/32");
 	SHOWN("4", "--peer", "2001:db8::/32");
 	SHOWN("123", "--peer", "0.0.0.0/0");
+	/* Escapes where nobody puts any. */
+	put(t, EVENT_FLOW, "f5", 1004, "{\"n\":5,\"source\":{\"bytes\":7},"
+	    "\"destination\":{\"ip\":\"203.0.113.\\u0039\",\"port\":22},"
+	    "\"network\":{\"transport\":\"t\\u0063p\"}}");
+	SHOWN("15", "--peer", "203.0.113.9", "--proto", "tcp", "--port", "22");
+	SHOWN("51", "--peer", "203.0.113.9", "--sort", "bytes");
+	put(t, EVENT_FLOW, "f6", 1005, "no JSON");
+	SHOWN("15", "--peer", "203.0.113.9");
 }
 
 static void
