@@ -60,6 +60,25 @@ print_parts(const struct json *parts)
 	}
 }
 
+/* Interfaces, by the packets' part: it is there, but not as wished. */
+static void
+print_withheld(const struct json *all)
+{
+	struct buf safe;
+	size_t len;
+
+	for (size_t i = 0; i < json_count(all); i++) {
+		const char *s = json_str(json_get(json_at(all, i),
+		    "interface"), &len);
+
+		buf_init(&safe, 0);
+		(void)termtext_add(&safe, s, len);
+		printf("  %s is not promiscuous: ", buf_text(&safe));
+		buf_fini(&safe);
+		print_safe(json_get(json_at(all, i), "why"));
+	}
+}
+
 static void
 print_counts(const char *what, const struct json *counts)
 {
@@ -102,6 +121,7 @@ print_status(const struct json *root)
 	    json_int(json_get(root, "rules")),
 	    json_int(json_get(root, "containers")));
 	print_parts(json_get(root, "parts"));
+	print_withheld(json_get(root, "promiscuous_withheld"));
 	printf("\n  %-24s %12s %12s %10s %8s\n", "stage", "received",
 	    "delivered", "dropped", "pending");
 	for (size_t i = 0; i < json_count(stages); i++)

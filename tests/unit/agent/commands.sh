@@ -139,7 +139,8 @@ if command -v python3 >/dev/null; then
 		    c.recv(100)
 		    c.sendall(b'{"version":"1","parts":[{"name":"audit",'
 		        b'"state":"missing","why":"\\u001b[2Jx \\u009b1m y"}],'
-		        b'"odd":"\x7f"}\n')
+		        b'"promiscuous_withheld":[{"interface":"br\\u001b[1m",'
+		        b'"why":"a hairpin port"}],"odd":"\x7f"}\n')
 		    c.close()
 	PY
 	server=$!
@@ -150,6 +151,8 @@ if command -v python3 >/dev/null; then
 	TALLYMAN_AGENT_CONTROL=$tmp/control.sock run 0 "status of a fake" status
 	says "status: a hostile name is shown" "$out" \
 	    ' +audit +missing +\\x1b\[2Jx \\u[{]009b[}]1m y'
+	says "status: interfaces that are not promiscuous" "$out" \
+	    '  br\\x1b\[1m is not promiscuous: a hairpin port'
 	clean "status: and not obeyed"
 	TALLYMAN_AGENT_CONTROL=$tmp/control.sock run 0 "status --json of it" \
 	    status --json
