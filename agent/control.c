@@ -338,8 +338,9 @@ send_line(int fd, const char *line, const int *fds, size_t n_fds)
 
 int
 control_ask(const char *path, const char *line, const int *fds, size_t n_fds,
-    struct buf *answer, int *keep_fd)
+    unsigned wait_s, struct buf *answer, int *keep_fd)
 {
+	struct timeval wait = { .tv_sec = wait_s };
 	struct sockaddr_un sa;
 	char bytes[4096];
 	ssize_t n = 0;
@@ -350,7 +351,10 @@ control_ask(const char *path, const char *line, const int *fds, size_t n_fds,
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1) {
+	/* Also how long connect waits when too many do. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == -1 ||
+	    connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1) {
 		rc = -errno;
 		goto out;
 	}
@@ -369,5 +373,5 @@ control_ask(const char *path, const char *line, const int *fds, size_t n_fds,
 	}
 out:
 	close(fd);
-	return rc;
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }

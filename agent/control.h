@@ -19,6 +19,7 @@
 #include "lib/buf.h"
 
 #define CONTROL_FDS_MAX	8
+#define CONTROL_WAIT	30	/* s; a busy engine answers within a few */
 
 /* Writes the answer to a request line. fds: descriptors that came with it;
  * the callee owns those that it takes and sets them to -1. *keep: true leaves
@@ -44,9 +45,10 @@ void control_free(struct control *);
 /*
  * Client: sends the line with descriptors and reads the whole answer (at most
  * 4 MiB). *keep_fd: NULL closes the connection, else it is handed over.
- * 0, -ENOENT or -ECONNREFUSED (no daemon), -EACCES, -errno.
+ * 0, -ENOENT or -ECONNREFUSED (no daemon), -ETIMEDOUT (nothing came for
+ * wait_s seconds: it hangs), -EACCES, -errno.
  */
 int control_ask(const char *path, const char *line, const int *fds,
-    size_t n_fds, struct buf *answer, int *keep_fd);
+    size_t n_fds, unsigned wait_s, struct buf *answer, int *keep_fd);
 
 #endif

@@ -65,8 +65,8 @@ record_by_daemon(const char *control, const char *directory, long seconds)
 		return EXIT_FAILED;
 	}
 	buf_init(&answer, 0);
-	rc = control_ask(control, "record\n", fds, BUNDLE_FILES, &answer,
-	    &keep);
+	rc = control_ask(control, "record\n", fds, BUNDLE_FILES,
+	    CONTROL_WAIT, &answer, &keep);
 	for (int i = 0; i < BUNDLE_FILES; i++)
 		close(fds[i]);
 	if (rc != 0 || keep == -1 || strcmp(buf_text(&answer), "ok\n") != 0) {
@@ -90,12 +90,13 @@ static bool
 daemon_runs(const char *control)
 {
 	struct buf answer;
-	bool runs;
+	int rc;
 
 	buf_init(&answer, 4u << 20);
-	runs = control_ask(control, "status\n", NULL, 0, &answer, NULL) == 0;
+	rc = control_ask(control, "status\n", NULL, 0, CONTROL_WAIT, &answer,
+	    NULL);
 	buf_fini(&answer);
-	return runs;
+	return rc == 0 || rc == -ETIMEDOUT;
 }
 
 static int

@@ -138,7 +138,7 @@ show(const char *path, bool json)
 	int rc;
 
 	buf_init(&answer, 4u << 20);
-	rc = control_ask(path, "status\n", NULL, 0, &answer, NULL);
+	rc = control_ask(path, "status\n", NULL, 0, CONTROL_WAIT, &answer, NULL);
 	if (rc != 0) {
 		buf_fini(&answer);
 		if (rc == -ENOENT || rc == -ECONNREFUSED) {
@@ -148,11 +148,16 @@ show(const char *path, bool json)
 			return EXIT_NOT_RUNNING;
 		}
 		fprintf(stderr, "tallyman: %s: %s%s\n", path, strerror(-rc),
-		    rc == -EACCES ? ": try as root" : "");
+		    rc == -EACCES ? ": try as root" : rc == -ETIMEDOUT ?
+		    ": the daemon runs, but hangs or has too much to do; see "
+		    "its log" : "");
 		return EXIT_FAILED;
 	}
 	doc = json_parse(buf_text(&answer), answer.len, 0, NULL, 0);
-	if (json || doc == NULL)
+	if (doc == NULL)
+		fprintf(stderr, "tallyman: %s: the answer is not whole: ask "
+		    "again\n", path);
+	else if (json)
 		print_json(buf_text(&answer), answer.len);
 	else
 		print_status(json_root(doc));

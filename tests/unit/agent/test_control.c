@@ -111,10 +111,10 @@ test_answers(void **state)
 	struct buf b;
 
 	buf_init(&b, 4u << 20);
-	assert_int_equal(control_ask(t->path, "hello\n", NULL, 0, &b, NULL), 0);
+	assert_int_equal(control_ask(t->path, "hello\n", NULL, 0, 30, &b, NULL), 0);
 	assert_string_equal(buf_text(&b), "unknown: hello\n");
 	buf_reset(&b);
-	assert_int_equal(control_ask(t->path, "long\n", NULL, 0, &b, NULL), 0);
+	assert_int_equal(control_ask(t->path, "long\n", NULL, 0, 30, &b, NULL), 0);
 	assert_int_equal(b.len, 3000000);
 	assert_memory_equal(b.data + b.len - 10, "000299999\n", 10);
 	buf_fini(&b);
@@ -132,7 +132,7 @@ test_descriptor_and_keep(void **state)
 
 	buf_init(&b, 0);
 	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(control_ask(t->path, "keep\n", &fds[1], 1, &b, &keep),
+	assert_int_equal(control_ask(t->path, "keep\n", &fds[1], 1, 30, &b, &keep),
 	    0);
 	assert_string_equal(buf_text(&b), "ok\n");
 	assert_int_not_equal(keep, -1);
@@ -236,17 +236,36 @@ test_dead_socket(void **state)
 
 	(void)state;
 	buf_init(&b, 0);
-	assert_int_equal(control_ask("./control-none", "x\n", NULL, 0, &b,
+	assert_int_equal(control_ask("./control-none", "x\n", NULL, 0, 30, &b,
 	    NULL), -ENOENT);
 	fd = control_bind("./control-dead", getuid(), getgid());
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(control_ask("./control-dead", "x\n", NULL, 0, &b,
+	assert_int_equal(control_ask("./control-dead", "x\n", NULL, 0, 30, &b,
 	    NULL), -ECONNREFUSED);
 	fd = control_bind("./control-dead", getuid(), getgid());
 	assert_true(fd >= 0);
 	close(fd);
 	unlink("./control-dead");
+	buf_fini(&b);
+}
+
+/* One that listens and does not come to answering. */
+static void
+test_hangs(void **state)
+{
+	struct buf b;
+	int fd;
+
+	(void)state;
+	buf_init(&b, 0);
+	fd = control_bind("./control-hangs", getuid(), getgid());
+	assert_true(fd >= 0);
+	assert_int_equal(control_ask("./control-hangs", "x\n", NULL, 0, 1, &b,
+	    NULL), -ETIMEDOUT);
+	assert_int_equal(b.len, 0);
+	close(fd);
+	unlink("./control-hangs");
 	buf_fini(&b);
 }
 
@@ -263,6 +282,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_many_descriptors, set_up,
 		    tear_down),
 		cmocka_unit_test(test_no_socket),
+		cmocka_unit_test(test_hangs),
 		cmocka_unit_test(test_dead_socket),
 	};
 
