@@ -158,18 +158,35 @@ help(const struct subject *s, FILE *out)
 	    one ? "4 no such container, " : "");
 }
 
-int
-query_complain(const struct query_env *env, const char *command,
-    const char *what, const char *arg)
+static void
+say(const struct query_env *env, const char *command, const char *what,
+    const char *arg)
 {
 	struct buf safe;
 
 	buf_init(&safe, 0);
 	(void)termtext_add(&safe, arg, strlen(arg));
-	fprintf(env->err, "tallyman %s: %s%s; see tallyman %s --help\n",
-	    command, what, buf_text(&safe), command);
+	fprintf(env->err, "tallyman %s: %s%s; ", command, what,
+	    buf_text(&safe));
 	buf_fini(&safe);
+}
+
+int
+query_complain(const struct query_env *env, const char *command,
+    const char *what, const char *arg)
+{
+	say(env, command, what, arg);
+	fprintf(env->err, "see tallyman %s --help\n", command);
 	return QUERY_USAGE;
+}
+
+int
+query_missing(const struct query_env *env, const char *command,
+    const char *what, const char *arg, const char *advice)
+{
+	say(env, command, what, arg);
+	fprintf(env->err, "%s\n", advice);
+	return QUERY_NOT_FOUND;
 }
 
 int

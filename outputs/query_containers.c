@@ -384,11 +384,10 @@ query_container_page(struct reader *r, const char *name, bool json,
 	}
 	map_free(p.peers);
 	json_doc_free(c.document);
-	if (err == -ENOENT) {
-		query_complain(env, "containers", "the store knows no "
-		    "container ", name);
-		return QUERY_NOT_FOUND;
-	}
+	if (err == -ENOENT)
+		return query_missing(env, "containers", "the store knows no "
+		    "container ", name, "tallyman containers lists those that "
+		    "it knows");
 	if (err == -ENOTUNIQ)
 		return query_complain(env, "containers", "several containers "
 		    "have an id that begins with ", name);

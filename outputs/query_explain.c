@@ -212,10 +212,9 @@ query_explain_main(int argc, char **argv, const struct query_env *env)
 		return query_fail(env, "explain", -errno);
 	err = run(&x, id, json);
 	reader_close(x.reader);
-	if (err == -ENOENT) {
-		query_complain(env, "explain", "the store has no event with "
-		    "the id ", id);
-		return QUERY_NOT_FOUND;
-	}
+	if (err == -ENOENT)
+		return query_missing(env, "explain", "the store has no event "
+		    "with the id ", id, "events are kept as long as "
+		    "store.max_age and store.max_bytes say");
 	return err == 0 ? QUERY_OK : query_fail(env, "explain", err);
 }

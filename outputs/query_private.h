@@ -19,6 +19,10 @@ int query_fail(const struct query_env *, const char *command, int err);
 /* Says what is wrong with an argument; arg is made safe. QUERY_USAGE. */
 int query_complain(const struct query_env *, const char *command,
     const char *what, const char *arg);
+/* Says that something is not in the store, and where to look; arg is made
+ * safe. QUERY_NOT_FOUND. */
+int query_missing(const struct query_env *, const char *command,
+    const char *what, const char *arg, const char *advice);
 /* The value of --since or --until. 0, or QUERY_USAGE after saying so. */
 int query_read_time(const struct query_env *, const char *command,
     const char *text, struct wall *out);

@@ -434,11 +434,10 @@ query_tree_main(int argc, char **argv, const struct query_env *env)
 	fflush(env->out);
 	tree_free(q.tree);
 	reader_close(q.reader);
-	if (err == -ENOENT) {
-		query_complain(env, "tree", "the store knows no container and "
-		    "no process ", q.what);
-		return QUERY_NOT_FOUND;
-	}
+	if (err == -ENOENT)
+		return query_missing(env, "tree", "the store knows no "
+		    "container and no process ", q.what, "tallyman containers "
+		    "and tallyman events list those that it knows");
 	if (err == -ENOTUNIQ)
 		return usage(&q, "several containers have an id that begins "
 		    "with ", q.what);

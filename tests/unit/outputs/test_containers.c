@@ -255,7 +255,10 @@ what_is_not_there_is_4(void **state)
 	put_container(t, A, "web", 10, "", false);
 	put_container(t, "aaaa9", "x", 10, "", false);
 	assert_int_equal(RUN(t, "containers", "wob"), 4);
-	assert_non_null(strstr(t->err, "knows no container wob"));
+	assert_non_null(strstr(t->err, "knows no container wob; tallyman "
+	    "containers lists"));
+	assert_int_equal(RUN(t, "containers", "\033[2J"), 4);
+	assert_null(strchr(t->err, '\033'));
 	assert_int_equal(RUN(t, "containers", "aaaa"), 64);
 	assert_int_equal(RUN(t, "containers", "web", "db"), 64);
 	assert_int_equal(RUN(t, "containers", "web", "--follow"), 64);
