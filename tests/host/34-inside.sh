@@ -178,9 +178,11 @@ for c in one two partner; do
 	made=$((n + 301))
 	[[ $c != partner ]] || of=owner made=$((n + 401))
 	id=$(cat "$tmp/$of.id")
-	# A port of UDP that is used again soon is one flow.
-	awk -v i="$id" '{ k = i " " $1 " " $2 " " $3 " " $4 " " $5
-	    sent[k] += $6; received[k] += $7 } END { for (k in sent)
+	# A port of UDP that is used again soon is one flow; one of TCP is not,
+	# and on loopback the kernel takes it again after a second.
+	awk -v i="$id" '{ k = i " " $1 " " $2 " " $3 " " $4 " " $5 }
+	    $1 == "tcp" { print k, $6, $7; next }
+	    { sent[k] += $6; received[k] += $7 } END { for (k in sent)
 	    print k, sent[k], received[k] }' "$tmp/$c.truth" |
 	    sort >"$tmp/$c.want"
 	awk -v i="$id" '$1 == i && ($6 == 7000 || $6 == 7001)' "$tmp/inside" |
