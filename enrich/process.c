@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "enrich/process_private.h"
+#include "lib/buf.h"
 
 #define PROGRAM_LIMIT	(64 * 1024 * 1024)
 /* How long a parent's audit records may be behind the connector. */
@@ -661,17 +662,23 @@ process_confirm(struct process *p, int64_t since_ns)
 const char *
 process_entity(struct process_table *t, struct process *p)
 {
-	char pid[16], start[40];
+	char pid[BUF_DIGITS], start[2 + 2 * BUF_DIGITS], *at = start;
 	const char *parts[3] = { t->host_id, pid, start };
+	int64_t ticks = p->start_ns / TICK_NS;
 
 	if (p->entity[0] != '\0')
 		return p->entity;
-	(void)snprintf(pid, sizeof(pid), "%u", p->pid);
+	buf_digits(pid, p->pid, 10, 0);
 	/* In hundredths of a second since boot, as /proc/PID/stat has it, so
 	 * that both ways of learning a start give one id. */
-	(void)snprintf(start, sizeof(start), "%lld%s%.0u",
-	    (long long)(p->start_ns / TICK_NS), p->twin != 0 ? "." : "",
-	    p->twin);
+	if (ticks < 0)
+		*at++ = '-';
+	at += buf_digits(at, ticks < 0 ? -(uint64_t)ticks : (uint64_t)ticks,
+	    10, 0);
+	if (p->twin != 0) {
+		*at++ = '.';
+		buf_digits(at, p->twin, 10, 0);
+	}
 	hash_id(p->entity, parts, 3);
 	return p->entity;
 }

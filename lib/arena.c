@@ -106,7 +106,7 @@ add_block(struct arena *a, size_t size)
 	return b;
 }
 
-static void *
+static inline void *
 take(struct arena *a, size_t size, size_t align)
 {
 	struct block *b = a->newest;

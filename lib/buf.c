@@ -67,6 +67,7 @@ reserve(struct buf *b, size_t extra)
 		return false;
 	}
 	b->data = p;
+	b->data[b->len] = '\0';
 	b->room = room;
 	return true;
 }
@@ -127,6 +128,25 @@ buf_add_u64(struct buf *b, uint64_t v)
 	char digits[BUF_DIGITS];
 
 	buf_add(b, digits, buf_digits(digits, v));
+}
+
+size_t
+buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
+    size_t least)
+{
+	char digits[BUF_DIGITS];
+	size_t n = 0;
+
+	do {
+		digits[n++] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v != 0);
+	while (n < least && n < BUF_DIGITS - 2)
+		digits[n++] = '0';
+	for (size_t i = 0; i < n; i++)
+		out[i] = digits[n - 1 - i];
+	out[n] = '\0';
+	return n;
 }
 
 void

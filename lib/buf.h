@@ -62,6 +62,14 @@ void buf_printf(struct buf *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *, const char *fmt, va_list)
     __attribute__((format(printf, 2, 0)));
+/*
+ * The digits of v in base 8, 10 or 16 (small letters), at least `least` of
+ * them (at most 22), and a NUL; returns how many. Needs no buffer: for keys
+ * and names that are made for every event, where printf(3) counts.
+ */
+#define BUF_DIGITS	24
+size_t buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
+    size_t least);
 /* Removes the first n bytes (n <= len). */
 void buf_drop(struct buf *, size_t n);
 

@@ -21,28 +21,11 @@ audit_job_text(const struct audit_job *j, enum field_id field,
 		event_set_str(j->e, field, audit_parts_text(j->ev, t), t.len);
 }
 
-/* printf(3) was a sixth of the cost of an event. */
-static size_t
-put_number(char out[static 24], uint64_t v, unsigned base)
-{
-	char digits[24];
-	size_t n = 0;
-
-	do {
-		digits[n++] = "0123456789abcdef"[v % base];
-		v /= base;
-	} while (v != 0);
-	for (size_t i = 0; i < n; i++)
-		out[i] = digits[n - 1 - i];
-	out[n] = '\0';
-	return n;
-}
-
 void
 audit_job_number(struct event *e, enum field_id field, uint64_t v)
 {
-	char text[24];
-	size_t n = put_number(text, v, 10);
+	char text[BUF_DIGITS];
+	size_t n = buf_digits(text, v, 10, 0);
 
 	event_set_str(e, field, text, n);
 }
@@ -183,7 +166,7 @@ void
 audit_job_call(const struct audit_job *j)
 {
 	const struct audit_actor *who = &j->ev->actor;
-	char text[24];
+	char text[BUF_DIGITS];
 	size_t n;
 
 	event_set_num(j->e, FIELD_PROCESS_PARENT_PID, who->ppid);
@@ -201,7 +184,7 @@ audit_job_call(const struct audit_job *j)
 	if (j->ev->actor.tty.at == 0)
 		event_set_bool(j->e, FIELD_PROCESS_INTERACTIVE, false);
 	for (int i = 0; i < 4; i++) {
-		n = put_number(text, who->a[i], 16);
+		n = buf_digits(text, who->a[i], 16, 0);
 		event_add_str(j->e, FIELD_TALLYMAN_AUDIT_ARGUMENTS, text, n,
 		    false);
 	}
@@ -211,11 +194,11 @@ void
 audit_job_source(const struct audit_job *j, struct wall created)
 {
 	const struct audit_parts *ev = j->ev;
-	char id[HASH_ID_TEXT], stamp[24], serial[24];
+	char id[HASH_ID_TEXT], stamp[BUF_DIGITS], serial[BUF_DIGITS];
 	const char *parts[] = { "audit", stamp, serial }, *name;
 
-	put_number(stamp, (uint64_t)ev->stamp.ms, 10);
-	put_number(serial, ev->stamp.serial, 10);
+	buf_digits(stamp, (uint64_t)ev->stamp.ms, 10, 0);
+	buf_digits(serial, ev->stamp.serial, 10, 0);
 	hash_id(id, parts, 3);
 	event_set_cstr(j->e, FIELD_EVENT_ID, id);
 	event_set_time(j->e, FIELD_EVENT_CREATED, created);
@@ -305,13 +288,18 @@ void
 audit_job_inode(struct event *e, const struct audit_path *p)
 {
 	const char *type = file_type(p->mode);
+	char text[2 * BUF_DIGITS];
+	size_t n;
 
 	if (!p->has_inode)
 		return;
 	audit_job_number(e, FIELD_FILE_INODE, p->inode);
-	event_set_fmt(e, FIELD_FILE_DEVICE, "%02x:%02x", p->dev_major,
-	    p->dev_minor);
-	event_set_fmt(e, FIELD_FILE_MODE, "%04o", p->mode & 07777);
+	n = buf_digits(text, p->dev_major, 16, 2);
+	text[n++] = ':';
+	n += buf_digits(text + n, p->dev_minor, 16, 2);
+	event_set_str(e, FIELD_FILE_DEVICE, text, n);
+	n = buf_digits(text, p->mode & 07777, 8, 4);
+	event_set_str(e, FIELD_FILE_MODE, text, n);
 	audit_job_number(e, FIELD_FILE_UID, p->ouid);
 	if (type != NULL)
 		event_set_cstr(e, FIELD_FILE_TYPE, type);

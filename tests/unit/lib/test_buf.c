@@ -120,6 +120,48 @@ gives_room_to_write(void **state)
 	buf_fini(&b);
 }
 
+static void
+writes_digits(void **state)
+{
+	char text[BUF_DIGITS];
+
+	(void)state;
+	assert_int_equal(buf_digits(text, 0, 10, 0), 1);
+	assert_string_equal(text, "0");
+	assert_int_equal(buf_digits(text, UINT64_MAX, 10, 0), 20);
+	assert_string_equal(text, "18446744073709551615");
+	assert_int_equal(buf_digits(text, UINT64_MAX, 8, 30), 22);
+	assert_string_equal(text, "1777777777777777777777");
+	assert_int_equal(buf_digits(text, 0xfe, 16, 2), 2);
+	assert_string_equal(text, "fe");
+	assert_int_equal(buf_digits(text, 7, 16, 2), 2);
+	assert_string_equal(text, "07");
+	assert_int_equal(buf_digits(text, 0644, 8, 4), 4);
+	assert_string_equal(text, "0644");
+	assert_int_equal(buf_digits(text, 1, 10, 100), BUF_DIGITS - 2);
+}
+
+static void
+reserves(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	assert_true(buf_reserve(&b, 1000));
+	assert_int_equal(b.len, 0);
+	assert_string_equal(buf_text(&b), "");
+	assert_true(b.room >= 1001);
+	memset(b.data, 'x', 1000);
+	b.len = 1000;
+	b.data[1000] = '\0';
+	assert_true(buf_reserve(&b, 0));
+	assert_false(buf_reserve(&b, 1));
+	assert_false(buf_ok(&b));
+	assert_int_equal(b.len, 1000);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -128,6 +170,8 @@ main(void)
 		cmocka_unit_test(grows_to_its_cap_and_no_further),
 		cmocka_unit_test(fails_whole_and_stays_failed),
 		cmocka_unit_test(drops_from_the_front),
+		cmocka_unit_test(writes_digits),
+		cmocka_unit_test(reserves),
 		cmocka_unit_test(gives_room_to_write)
 	};
 
