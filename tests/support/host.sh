@@ -6,7 +6,8 @@
 # runs beside its like)
 #	host_need TOOL...        skip the test when a tool or right is missing
 #	host_begin IMAGE...      lock, keep the audit state, bring a host up,
-#	                         its dockerd with what the array host_flags has
+#	                         its dockerd with what the array host_flags has,
+#	                         and the line host_subids as its /etc/subuid
 #	on_host COMMAND...       in the host's network namespace
 #	on_outside COMMAND...    in the outside's
 #	on_host_bg, on_outside_bg COMMAND...   in the background, pid in $!
@@ -60,6 +61,7 @@ audit_saved=
 host_shares=
 host_locked=
 host_flags=()
+host_subids=
 audit_lost=
 TH_NAME=
 
@@ -230,6 +232,7 @@ host_begin() {
 	tmpdir
 	# The unprivileged half of the agent has to get through.
 	chmod 755 "$tmp"
+	[[ -z $host_subids ]] || args+=(--subids "$host_subids")
 	host_take_lock
 	"$testhost" sweep >/dev/null 2>&1
 	[[ -n $host_shares ]] || ! command -v auditctl >/dev/null ||
