@@ -36,4 +36,5 @@ EXTRA_DIST += tests/support/owners.sh
 host_tests += %D%/24-docker-truth.sh
 host_tests += %D%/23-calls.sh
 host_tests += %D%/21-crowd.sh
+host_tests += %D%/28-userns.sh
 host_tests += %D%/35-overlay.sh
