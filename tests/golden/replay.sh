@@ -183,6 +183,21 @@ class_bundle relays 22
 class_bundle attempted 8
 class_bundle vxlan 46
 class_bundle inside 12
+# The comparison itself: one byte more, one flow more, one flow less.
+is_refused() {
+	! as_known "$tmp/wrong" "$1" >/dev/null
+}
+awk -F '\t' -v OFS='\t' 'NR == 1 { $6++ } { print }' \
+	"$tmp/tuples/truth" >"$tmp/wrong"
+ok "a byte too many is told" is_refused "$tmp/tuples.columns"
+sed 1p "$tmp/tuples/truth" >"$tmp/wrong"
+ok "a flow that is missing is told" is_refused "$tmp/tuples.columns"
+sed '/again2/d' "$tmp/tuples/truth" >"$tmp/wrong"
+ok "a flow too many with a known tuple is told" \
+	is_refused "$tmp/tuples.columns"
+cp "$tmp/tuples/truth" "$tmp/wrong"
+ok "no flows at all are told" is_refused /dev/null
+
 is "relays: every link is certain but that of the very first connection" \
 	"$(jq -r 'select(.tallyman.flow.final and
 	.tallyman.flow.relay_of != null) | .tallyman.flow.relay.confidence' \
