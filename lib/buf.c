@@ -110,27 +110,6 @@ buf_add_char(struct buf *b, char c)
 }
 
 size_t
-buf_digits(char out[static BUF_DIGITS], uint64_t v)
-{
-	uint64_t rest = v;
-	size_t n = 1, at;
-
-	while ((rest /= 10) != 0)
-		n++;
-	for (at = n; at-- > 0; v /= 10)
-		out[at] = (char)('0' + v % 10);
-	return n;
-}
-
-void
-buf_add_u64(struct buf *b, uint64_t v)
-{
-	char digits[BUF_DIGITS];
-
-	buf_add(b, digits, buf_digits(digits, v));
-}
-
-size_t
 buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
     size_t least)
 {
@@ -147,6 +126,14 @@ buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
 		out[i] = digits[n - 1 - i];
 	out[n] = '\0';
 	return n;
+}
+
+void
+buf_add_u64(struct buf *b, uint64_t v)
+{
+	char digits[BUF_DIGITS];
+
+	buf_add(b, digits, buf_digits(digits, v, 10, 0));
 }
 
 void

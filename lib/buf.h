@@ -39,9 +39,6 @@ void buf_add_u64(struct buf *, uint64_t);
 void buf_add_i64(struct buf *, int64_t);
 /* buf_grow, when there is no room yet. */
 char *buf_grow_more(struct buf *, size_t n);
-/* Writes v in decimal without a NUL; how many digits. */
-#define BUF_DIGITS	20
-size_t buf_digits(char out[static BUF_DIGITS], uint64_t v);
 /* n more bytes, for the caller to write; NULL when there is no room. */
 static inline char *
 buf_grow(struct buf *b, size_t n)

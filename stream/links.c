@@ -15,7 +15,7 @@ struct links {
 	size_t			 n_bridges;
 	struct { uint32_t ifindex, vni; } vxlans[LINKS_VXLANS_MAX];
 	size_t			 n_vxlans;
-	char			 text[2 + BUF_DIGITS + 1];	/* if7 */
+	char			 text[2 + BUF_DIGITS];	/* if7 */
 };
 
 struct links *
@@ -141,7 +141,7 @@ links_name(struct links *l, uint32_t ifindex)
 		return "lo";
 	if (link != NULL && link->name[0] != '\0')
 		return link->name;
-	l->text[2 + buf_digits(l->text + 2, ifindex)] = '\0';
+	buf_digits(l->text + 2, ifindex, 10, 0);
 	return l->text;
 }
 

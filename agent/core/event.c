@@ -221,7 +221,7 @@ event_set_digits(struct event *e, enum field_id id, uint64_t v)
 {
 	char digits[BUF_DIGITS];
 
-	event_set_str(e, id, digits, buf_digits(digits, v));
+	event_set_str(e, id, digits, buf_digits(digits, v, 10, 0));
 }
 
 void

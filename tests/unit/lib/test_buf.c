@@ -141,27 +141,6 @@ writes_digits(void **state)
 	assert_int_equal(buf_digits(text, 1, 10, 100), BUF_DIGITS - 2);
 }
 
-static void
-reserves(void **state)
-{
-	struct buf b;
-
-	(void)state;
-	buf_init(&b, 1000);
-	assert_true(buf_reserve(&b, 1000));
-	assert_int_equal(b.len, 0);
-	assert_string_equal(buf_text(&b), "");
-	assert_true(b.room >= 1001);
-	memset(b.data, 'x', 1000);
-	b.len = 1000;
-	b.data[1000] = '\0';
-	assert_true(buf_reserve(&b, 0));
-	assert_false(buf_reserve(&b, 1));
-	assert_false(buf_ok(&b));
-	assert_int_equal(b.len, 1000);
-	buf_fini(&b);
-}
-
 int
 main(void)
 {
@@ -171,7 +150,6 @@ main(void)
 		cmocka_unit_test(fails_whole_and_stays_failed),
 		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(writes_digits),
-		cmocka_unit_test(reserves),
 		cmocka_unit_test(gives_room_to_write)
 	};
 
