@@ -7,7 +7,9 @@
 #include "stream/tunnel.h"
 
 #define QUIET_MS	500	/* least time between two reports */
-#define LINGER_MS	200	/* after the last packet of a closed flow */
+/* After the last packet of a closed flow; TCP sends a FIN again that was not
+ * answered after 200 ms and the round trip, RFC 6298 as Linux has it. */
+#define LINGER_MS	300
 #define RESET_MS	800	/* of one that was reset */
 #define DELTA_MAX	(UINT32_C(1) << 31)
 

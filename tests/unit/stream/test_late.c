@@ -140,6 +140,33 @@ test_copies_after_reset(void **state)
 	world_fini(&w);
 }
 
+/* The last ACK was lost behind us: the FIN comes again after the least timeout
+ * that Linux has, and belongs to the same flow. */
+static void
+test_fin_again(void **state)
+{
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	walk_there(&w, SYN, 99, 0, 0);
+	walk_back(&w, SYN | ACK, 999, 100, 0);
+	walk_there(&w, ACK, 100, 1000, 0);
+	walk_there(&w, FIN | ACK, 100, 1000, 0);
+	for (i = 0; i < 2; i++) {
+		walk_back(&w, FIN | ACK, 1000, 101, 0);
+		walk_there(&w, ACK, 101, 1001, 0);
+		world_pass(&w, 220 * MONO_MS);
+	}
+	world_pass(&w, 10 * MONO_S);
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 1);
+	check_counts(world_final(&w, 0), 5, 5 * 40, 0, 3, 3 * 40, 0);
+	check_text(world_final(&w, 0), FIELD_TALLYMAN_FLOW_END_REASON, "fin");
+	world_fini(&w);
+}
+
 /* A reset that nobody believed: the connection goes on as one flow, however
  * long it is silent. */
 static void
@@ -248,6 +275,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_after_reset),
 		cmocka_unit_test(test_copies_after_reset),
+		cmocka_unit_test(test_fin_again),
 		cmocka_unit_test(test_forged_reset),
 		cmocka_unit_test(test_copies_of_the_one_before),
 		cmocka_unit_test(test_port_reuse_without_syn),

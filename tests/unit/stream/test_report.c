@@ -112,7 +112,7 @@ test_short_flow(void **state)
 	p = answer(0, 0);
 	p.flags = RST | ACK;
 	world_walk(&w, &p, back, 2);
-	world_pass(&w, 260 * MONO_MS);
+	world_pass(&w, 360 * MONO_MS);
 	assert_int_equal(w.n_events, 1);
 	assert_true(has_type(w.events[0], "start"));
 	assert_true(has_type(w.events[0], "end"));
