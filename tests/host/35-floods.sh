@@ -55,10 +55,11 @@ memory() {
 	done | sort -n | tail -n 1
 }
 
-# Ports of its own for each round: what is used again soon would be one flow.
+# Ports of its own for each round, many more than it takes: one of UDP that is
+# used again soon would be one flow, and a stray reset frees one of TCP.
 beta_pid=$(docker inspect -f '{{.State.Pid}}' beta)
 new_ports() {
-	nsenter --net="/proc/$beta_pid/ns/net" sh -c "echo $1 $(($1 + 39)) \
+	nsenter --net="/proc/$beta_pid/ns/net" sh -c "echo $1 $(($1 + 499)) \
 	    >/proc/sys/net/ipv4/ip_local_port_range"
 }
 # The other container's traffic while a command runs.
@@ -69,7 +70,7 @@ under() {
 	"$@" >"$tmp/$name" &
 	pid=$!
 	while ! has_ended $pid; do
-		new_ports $((10000 + ${rounds:=0} * 40))
+		new_ports $((10000 + ${rounds:=0} % 110 * 500))
 		docker exec beta traffic tcp-client "$out" 7100 20 20000 77 \
 		    >>"$tmp/tcp.truth"
 		docker exec beta traffic udp-client "$out" 7102 5 20 100 \
