@@ -1,8 +1,9 @@
 /*
  * Flows stand in one array, allocated at once and touched as far as it is
- * used. Beside it run due[], kind[] and ages[], so that a tick and the search
- * for a victim read a few bytes for each flow. The slot that was freed last is
- * used first, so a slot tells nothing about age: lists do.
+ * used. Beside it run due[] and kind[], so that a tick and the search for a
+ * victim read a few bytes for each flow. The slot that was freed last is used
+ * first, until all have been used once: from then on a hand goes round, new
+ * flows are put where it stands, and what lies before it is the oldest.
  */
 #include "stream/flow.h"
 
@@ -10,10 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEPS_FREE	65536	/* in search of a slot, before one is evicted */
 #define STEPS_OLDEST	64	/* in search of an idle one */
-#define CHEAP_SHARE	8	/* of the table: one eighth is not precious */
+#define CANDIDATES	8	/* cheap ones, of which the most idle goes */
 
-enum kind { KIND_FREE, KIND_CHEAP, KIND_PRECIOUS };
+/* From KIND_CHEAP on: cheap ones, by the interface that they came from. */
+enum kind { KIND_FREE, KIND_PRECIOUS, KIND_ENDED, KIND_CHEAP };
+#define GROUPS		(FLOW_KINDS - KIND_CHEAP)
+#define CHEAP_SHARE	8	/* of the table: one eighth is not precious */
 
 struct flow_table *
 flow_table_new(size_t limit, struct cover_pool *pool, flow_evict_fn evict,
@@ -23,19 +28,17 @@ flow_table_new(size_t limit, struct cover_pool *pool, flow_evict_fn evict,
 
 	if (t == NULL)
 		return NULL;
-	t->limit = (uint32_t)limit;
+	t->limit = t->count[KIND_FREE] = (uint32_t)limit;
+	t->largest = KIND_ENDED;
 	t->pool = pool;
 	t->evict = evict;
 	t->ctx = ctx;
 	t->flows = calloc(limit, sizeof(*t->flows));
 	t->due = calloc(limit, sizeof(*t->due));
 	t->kind = calloc(limit, sizeof(*t->kind));
-	t->group = calloc(limit, sizeof(*t->group));
-	t->ages = calloc(limit, sizeof(*t->ages));
 	t->free = calloc(limit, sizeof(*t->free));
 	if (t->flows == NULL || t->due == NULL || t->kind == NULL ||
-	    t->group == NULL || t->ages == NULL || t->free == NULL ||
-	    slots_init(&t->slots, limit) != 0) {
+	    t->free == NULL || slots_init(&t->slots, limit) != 0) {
 		flow_table_free(t);
 		errno = ENOMEM;
 		return NULL;
@@ -73,8 +76,6 @@ flow_table_free(struct flow_table *t)
 	free(t->flows);
 	free(t->due);
 	free(t->kind);
-	free(t->group);
-	free(t->ages);
 	free(t->free);
 	free(t);
 }
@@ -98,6 +99,29 @@ next_slot(const struct flow_table *t, uint32_t at)
 	return at + 1 == t->limit ? 0 : at + 1;
 }
 
+static void
+set_kind(struct flow_table *t, uint32_t at, unsigned kind)
+{
+	t->n_cheap -= t->kind[at] >= KIND_ENDED;
+	t->count[t->kind[at]]--;
+	t->kind[at] = (uint8_t)kind;
+	t->n_cheap += kind >= KIND_ENDED;
+	t->count[kind]++;
+}
+
+/* The next slot of this kind from here on, `reach` slots at most, or limit. */
+static uint32_t
+find_kind(const struct flow_table *t, uint32_t at, unsigned kind,
+    uint32_t reach)
+{
+	uint32_t first = t->limit - at < reach ? t->limit - at : reach;
+	const uint8_t *found = memchr(t->kind + at, (int)kind, first);
+
+	if (found == NULL)
+		found = memchr(t->kind, (int)kind, reach - first);
+	return found == NULL ? t->limit : (uint32_t)(found - t->kind);
+}
+
 /* The one that was idle longest among the next few. */
 static uint32_t
 find_idle(struct flow_table *t)
@@ -114,82 +138,73 @@ find_idle(struct flow_table *t)
 	return best;
 }
 
-/* The group of the most; who has more than half needs no search. */
-static const struct flow_group *
+/* The cheap kind of the most; who has more than half needs no search. */
+static unsigned
 find_largest(struct flow_table *t)
 {
-	uint32_t i;
+	unsigned kind;
 
-	if (t->groups[t->largest].count <= t->n_cheap / 2)
-		for (i = 0; i < FLOW_GROUPS; i++)
-			if (t->groups[i].count > t->groups[t->largest].count)
-				t->largest = i;
-	return &t->groups[t->largest];
+	if (t->count[t->largest] <= t->n_cheap / 2)
+		for (kind = KIND_ENDED; kind < FLOW_KINDS; kind++)
+			if (t->count[kind] > t->count[t->largest])
+				t->largest = kind;
+	return t->largest;
 }
 
 /* Where all others are precious a new flow has to live until its answer. */
 static uint32_t
 find_victim(struct flow_table *t)
 {
+	uint32_t at, best, n;
+	unsigned kind;
+
 	if (t->n_cheap <= t->limit / CHEAP_SHARE)
 		return find_idle(t);
-	return find_largest(t)->oldest - 1;
+	kind = find_largest(t);
+	at = best = find_kind(t, t->hand, kind, t->limit);
+	t->hand = next_slot(t, at);
+	for (n = 1; n < CANDIDATES && n < t->count[kind]; n++) {
+		at = find_kind(t, next_slot(t, at), kind, t->limit);
+		if ((int32_t)(t->flows[at].active_ms -
+		    t->flows[best].active_ms) < 0)
+			best = at;
+	}
+	return best;
 }
 
-/* As the newest of its group. */
-static void
-add_cheap(struct flow_table *t, uint32_t flow)
+/* A slot that nobody has any more. */
+static uint32_t
+take_slot(struct flow_table *t)
 {
-	struct flow_group *g = &t->groups[t->group[flow - 1]];
+	uint32_t at, reach = t->limit < STEPS_FREE ? t->limit : STEPS_FREE;
 
-	t->kind[flow - 1] = KIND_CHEAP;
-	t->ages[flow - 1] = (struct flow_age){ g->newest, FLOW_NONE };
-	if (g->newest == FLOW_NONE)
-		g->oldest = flow;
-	else
-		t->ages[g->newest - 1].newer = flow;
-	g->newest = flow;
-	g->count++;
-	t->n_cheap++;
-}
-
-static void
-take_cheap(struct flow_table *t, uint32_t flow)
-{
-	struct flow_group *g = &t->groups[t->group[flow - 1]];
-	const struct flow_age *a = &t->ages[flow - 1];
-
-	if (a->older == FLOW_NONE)
-		g->oldest = a->newer;
-	else
-		t->ages[a->older - 1].newer = a->newer;
-	if (a->newer == FLOW_NONE)
-		g->newest = a->older;
-	else
-		t->ages[a->newer - 1].older = a->older;
-	g->count--;
-	t->n_cheap--;
+	if (t->top < t->limit)
+		return t->n_free != 0 ? t->free[--t->n_free] : t->top++;
+	at = t->n_free == 0 ? t->limit :
+	    find_kind(t, t->hand, KIND_FREE, reach);
+	if (at == t->limit) {
+		at = find_victim(t);
+		t->evict(t->ctx, at + 1);
+	} else {
+		t->hand = next_slot(t, at);
+	}
+	t->n_free--;
+	return at;
 }
 
 uint32_t
 flow_make(struct flow_table *t, const struct key *key, uint64_t hash,
     uint32_t from, uint32_t now_ms)
 {
-	uint32_t older, at;
-	struct flow *f;
+	uint32_t at = take_slot(t), older = flow_find(t, key, hash);
+	struct flow *f = &t->flows[at];
 
-	if (t->n_free == 0 && t->top == t->limit)
-		t->evict(t->ctx, find_victim(t) + 1);
-	at = t->n_free != 0 ? t->free[--t->n_free] : t->top++;
-	older = flow_find(t, key, hash);
-	f = &t->flows[at];
 	memset(f, 0, sizeof(*f));
 	f->key = *key;
 	f->older = older;
 	f->serial = ++t->serial;
 	f->active_ms = now_ms;
-	t->group[at] = (uint8_t)(from % FLOW_GROUPS);
-	add_cheap(t, at + 1);
+	set_kind(t, at, KIND_CHEAP + from % GROUPS);
 	t->due[at] = 0;
 	if (older == FLOW_NONE)
 		slots_add(&t->slots, hash, at);
@@ -226,10 +241,8 @@ flow_drop(struct flow_table *t, uint32_t flow, uint64_t hash)
 
 	unlink_flow(t, flow, hash);
 	free_extra(t, &t->flows[at]);
-	if (t->kind[at] == KIND_CHEAP)
-		take_cheap(t, flow);
 	t->flows[at].key.family = 0;	/* matches nothing any more */
-	t->kind[at] = KIND_FREE;
+	set_kind(t, at, KIND_FREE);
 	t->due[at] = 0;
 	t->free[t->n_free++] = at;
 }
@@ -367,14 +380,8 @@ flow_next(const struct flow_table *t, uint32_t flow)
 void
 flow_set_precious(struct flow_table *t, uint32_t flow, bool precious)
 {
-	if (flow_is_precious(t, flow) == precious)
-		return;
-	if (!precious) {
-		add_cheap(t, flow);
-		return;
-	}
-	take_cheap(t, flow);
-	t->kind[flow - 1] = KIND_PRECIOUS;
+	if (flow_is_precious(t, flow) != precious)
+		set_kind(t, flow - 1, precious ? KIND_PRECIOUS : KIND_ENDED);
 }
 
 bool

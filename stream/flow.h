@@ -21,7 +21,7 @@
 #include "stream/slots.h"
 
 #define FLOW_NONE	0	/* flows are numbered from 1 */
-#define FLOW_GROUPS	256	/* of interfaces, for eviction */
+#define FLOW_KINDS	256	/* for eviction, see flow.c */
 #define FLOW_POINTS	8	/* points beyond these are not told apart */
 #define FLOW_NEAR	3	/* points inside struct flow */
 
@@ -100,27 +100,15 @@ struct flow {
 /* A flow must go to make room. Its memory is taken when this returns. */
 typedef void (*flow_evict_fn)(void *ctx, uint32_t flow);
 
-/* Neighbours of a cheap flow in the list of its group. */
-struct flow_age {
-	uint32_t	older, newer;	/* FLOW_NONE at the ends */
-};
-
-struct flow_group {
-	uint32_t	oldest, newest;	/* FLOW_NONE: there is none */
-	uint32_t	count;
-};
-
 /* Public so that flow_get costs a packet nothing. */
 struct flow_table {
 	struct flow		*flows;
 	uint32_t		*due;		/* ms, 0 not due */
 	uint8_t			*kind;
-	uint8_t			*group;
-	struct flow_age		*ages;
 	uint32_t		*free;		/* stack of freed slots */
 	uint32_t		 n_free, top, limit, hand, n_cheap;
-	uint32_t		 largest;	/* group: the last that was */
-	struct flow_group	 groups[FLOW_GROUPS];	/* of cheap flows */
+	uint32_t		 count[FLOW_KINDS];	/* of each kind */
+	unsigned		 largest;	/* cheap kind: the last that was */
 	uint32_t		 serial;
 	struct slots		 slots;
 	struct cover_pool	*pool;

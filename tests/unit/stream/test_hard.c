@@ -1112,6 +1112,45 @@ test_unanswered_beside_a_flood(void **state)
 	world_fini(&w);
 }
 
+/* All from one interface: the oldest go, wherever in the table they stand. */
+static void
+test_unanswered_by_age(void **state)
+{
+	struct pkt p = { .from = C2, .to = FAR, .payload = 10,
+	    .proto = IPPROTO_UDP };
+	struct world w;
+	unsigned i;
+
+	(void)state;
+	world_init(&w, NULL);
+	w.only_dport = 53;
+	p.dport = 80;
+	/* The table is full, a few were evicted, all the rest ends. */
+	for (i = 0; i < 1024 + 300; i++) {
+		p.sport = (uint16_t)(1000 + i);
+		world_see(&w, &p, V2, PORT);
+	}
+	world_pass(&w, 62 * MONO_S);
+	/* One in 25 asks, and more than 700 others come behind it. */
+	for (i = 0; i < 1024 + 300; i++) {
+		p.dport = i % 25 == 0 && i >= 300 && i < 600 ? 53 : 80;
+		p.sport = (uint16_t)(10000 + i);
+		world_see(&w, &p, V2, PORT);
+	}
+	for (i = 300; i < 600; i += 25) {
+		struct pkt a = { .from = FAR, .to = C2, .sport = 53,
+		    .dport = (uint16_t)(10000 + i), .payload = 7,
+		    .proto = IPPROTO_UDP };
+
+		world_see(&w, &a, V2, OUT);
+	}
+	world_end(&w);
+	assert_int_equal(world_finals(&w), 12);
+	for (i = 0; i < 12; i++)
+		check_counts(world_final(&w, i), 1, 38, 10, 1, 35, 7);
+	world_fini(&w);
+}
+
 /* More conversations than there is room for: of those that are answered the
  * idle ones go, not the question that was asked last. */
 static void
@@ -1436,6 +1475,7 @@ main(void)
 		cmocka_unit_test(test_syn_flood),
 		cmocka_unit_test(test_syn_flood_on_one_tuple),
 		cmocka_unit_test(test_unanswered_beside_a_flood),
+		cmocka_unit_test(test_unanswered_by_age),
 		cmocka_unit_test(test_more_answered_than_fit),
 		cmocka_unit_test(test_one_way_talker),
 		cmocka_unit_test(test_reports_within_budget),
