@@ -193,6 +193,16 @@ is_unseen(const struct flow_join *t, const struct ipaddr *ip)
 	return ipaddr_is_loopback(ip) && !within_is_used(t->within);
 }
 
+/* Records may be stamped long before what they tell of: not before its
+ * process. */
+static int64_t
+time_of(const struct event *ev, const struct process *p)
+{
+	int64_t at = event_time(ev).ns;
+
+	return p->start_known && p->start.ns > at ? p->start.ns : at;
+}
+
 static void
 keep_opener(struct flow_join *t, const struct event *ev, struct process *p,
     const struct ipaddr *to)
@@ -208,7 +218,7 @@ keep_opener(struct flow_join *t, const struct event *ev, struct process *p,
 	ledger_add(t->recorded, 1);
 	opener_add(t->openers, to,
 	    (uint16_t)event_num(ev, FIELD_DESTINATION_PORT),
-	    event_time(ev).ns, s);
+	    time_of(ev, p), s);
 }
 
 /* The record of an accept is stamped when the process began to wait. */
@@ -243,7 +253,7 @@ keep_creator(struct flow_join *t, const struct event *ev, struct process *p)
 	if (t->last_creator - t->first_creator == FLOW_CREATORS)
 		forget_creator(t);
 	t->creators[t->last_creator++ % FLOW_CREATORS] = (struct creator){
-		.when_ns = event_time(ev).ns, .process = s,
+		.when_ns = time_of(ev, p), .process = s,
 		.proto = (uint8_t)proto };
 }
 

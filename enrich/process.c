@@ -421,6 +421,7 @@ process_on_fork(struct process_table *t, struct wall when, uint32_t parent,
 	struct process_ref ref = { 0 };
 
 	ledger_add(t->forks, 1);
+	t->heard_fork = true;
 	if (adopt(t, child, parent, process_to_mono(t, when)))
 		return;
 	if (pp != NULL)
@@ -555,21 +556,33 @@ process_tick(struct process_table *t, struct mono now)
 	process_scan_tick(t, now.ns);
 }
 
+/* Every process of that time has been told of: a scan was there, and the
+ * connector. A recording has not all that its scan said. */
+static bool
+knows_all(const struct process_table *t, int64_t at)
+{
+	return t->ask != NULL && t->heard_fork && t->scan != 0 &&
+	    !t->scanning && at >= t->scan_ns;
+}
+
 /*
  * Of the generations that may have lived at that time the one with the same
- * parent; else one that had begun by then; else the newest.
+ * parent; else one that had begun by then; else the newest. Nobody had the pid
+ * then: the stamp is stale, and it is the next that had it.
  */
 struct process *
 process_at(struct process_table *t, uint32_t pid, uint32_t ppid,
     struct wall when)
 {
 	int64_t at = process_to_mono(t, when);
-	struct process *p, *best = NULL;
+	struct process *p, *best = NULL, *next = NULL;
 	int score, best_score = -1;
 
 	for (p = process_first(t, pid); p != NULL; p = process_older(t, p)) {
-		if (p->start_known && p->start_ns > at + PROCESS_LATE_NS)
+		if (p->start_known && p->start_ns > at + PROCESS_LATE_NS) {
+			next = p;
 			continue;
+		}
 		if (p->exit_ns != 0 && p->exit_ns < at - PROCESS_EARLY_NS)
 			break;
 		score = (ppid != 0 && p->ppid == ppid ? 2 : 0) +
@@ -579,7 +592,20 @@ process_at(struct process_table *t, uint32_t pid, uint32_t ppid,
 			best_score = score;
 		}
 	}
+	if (best == NULL && next != NULL && (ppid == 0 || ppid == next->ppid) &&
+	    next->start_ns <= at + PROCESS_STALE_NS && knows_all(t, at))
+		return next;
 	return best;
+}
+
+/* Nobody has had the pid since: its first thread has gone, others have not. */
+static struct process *
+find_rest(struct process_table *t, uint32_t pid, int64_t at)
+{
+	struct process *p = process_first(t, pid);
+
+	return p != NULL && p->exit_ns != 0 && p->exit_ns <= at &&
+	    knows_all(t, at) ? p : NULL;
 }
 
 struct process *
@@ -590,6 +616,8 @@ process_seen(struct process_table *t, uint32_t pid, uint32_t ppid,
 	struct process_ref ref = { 0 };
 
 	process_heard(t, when);
+	if (p == NULL)
+		p = find_rest(t, pid, process_to_mono(t, when));
 	if (p != NULL)
 		return p;
 	parent = ppid == 0 ? NULL : process_at(t, ppid, 0, when);
@@ -608,6 +636,9 @@ process_seen(struct process_table *t, uint32_t pid, uint32_t ppid,
 			parent->execs = parent->paired;
 		process_link_parent(t, p, parent);
 	}
+	/* Nobody will tell of its end. */
+	if (knows_all(t, p->start_ns))
+		process_end(t, p, p->start_ns);
 	return p;
 }
 

@@ -12,6 +12,9 @@
  * may look later than what the child did, and an exit earlier. */
 #define PROCESS_LATE_NS		(12 * MONO_MS)
 #define PROCESS_EARLY_NS	(1 * MONO_MS)
+/* And that clock stands still when the processor that moves it does not run,
+ * on a virtual machine that shares its host for one. */
+#define PROCESS_STALE_NS	(1 * MONO_S)
 
 struct process_list { uint32_t head, tail; };
 
@@ -37,6 +40,7 @@ struct process_table {
 	int64_t			 ticked_ns;
 	bool			 scanning, scan_again;
 	bool			 heard_exec;	/* audit tells of execs */
+	bool			 heard_fork;	/* there is a connector */
 	uint32_t		 scan;		/* number of the scan */
 	int64_t			 scan_ns;	/* its begin */
 	ledger_count		*forks, *execs, *exits, *evicted,

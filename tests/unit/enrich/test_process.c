@@ -288,6 +288,60 @@ late_exit_of_a_reused_pid(void **state)
 	bench_free(b);
 }
 
+/* The clock of records stood still: what a process did is stamped before its
+ * fork. Nobody else had the pid then. */
+static void
+stale_stamps(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	char entity[HASH_ID_TEXT];
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	bench_fork(b, 0, 1, 900);
+	bench_exit(b, 1 * MS, 900);
+	bench_fork(b, 100 * MS, 77, 900);
+	bench_execd(b, 101 * MS, 900);
+	bench_exit(b, 103 * MS, 900);
+	ev = bench_submit(b, bench_exec(40 * MS, 900, 77, "/bin/busybox", "/",
+	    true_args));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	snprintf(entity, sizeof(entity), "%s", event_str(ev,
+	    FIELD_PROCESS_ENTITY_ID));
+	ev = bench_submit(b, bench_connect(40 * MS, 900, 77, "203.0.113.9",
+	    80));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_ENTITY_ID), entity);
+	assert_string_equal(event_str(ev, FIELD_PROCESS_NAME), "busybox");
+	/* One that nobody told of does not live on. */
+	ev = bench_submit(b, bench_connect(110 * MS, 901, 77, "203.0.113.9",
+	    80));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	assert_null(process_newest(enrich_processes(b->enrich), 901));
+	bench_free(b);
+}
+
+/* The first thread has gone, and others of the process go on. */
+static void
+first_thread_is_gone(void **state)
+{
+	struct bench *b = old_container();
+	const struct event *ev;
+	char entity[HASH_ID_TEXT];
+
+	(void)state;
+	tell_docker(b, BENCH_ID_A);
+	ev = run_true(b, 0, 77, 900);
+	snprintf(entity, sizeof(entity), "%s", event_str(ev,
+	    FIELD_PROCESS_ENTITY_ID));
+	ev = bench_submit(b, bench_connect(500 * MS, 900, 77, "203.0.113.9",
+	    80));
+	assert_owner(ev, BENCH_ID_A, "parent");
+	assert_string_equal(event_str(ev, FIELD_PROCESS_ENTITY_ID), entity);
+	bench_free(b);
+}
+
 /* Other records than exec are matched by time and parent. */
 static void
 other_records_of_reused_pids(void **state)
@@ -812,6 +866,8 @@ main(void)
 		cmocka_unit_test(reused_pids),
 		cmocka_unit_test(many_execs_of_a_reused_pid),
 		cmocka_unit_test(late_exit_of_a_reused_pid),
+		cmocka_unit_test(stale_stamps),
+		cmocka_unit_test(first_thread_is_gone),
 		cmocka_unit_test(other_records_of_reused_pids),
 		cmocka_unit_test(docker_exec_of_a_short_command),
 		cmocka_unit_test(stage_is_not_the_container),
