@@ -9,6 +9,7 @@
 #include "lib/json.h"
 #include "outputs/elasticsearch.h"
 #include "outputs/file.h"
+#include "outputs/termtext.h"
 
 /* Every kind of output, in the order of the manual. */
 static const struct output_ops *const kinds[] = {
@@ -391,6 +392,20 @@ make_test_alert(struct buf *doc, char *id, size_t id_size)
 	return err;
 }
 
+/* In the words of whoever answered. */
+static void
+print_answer(const char *text, FILE *out)
+{
+	struct buf safe;
+
+	if (text[0] == '\0')
+		return;
+	buf_init(&safe, 0);
+	(void)termtext_add(&safe, text, strlen(text));
+	fprintf(out, ": %s", buf_text(&safe));
+	buf_fini(&safe);
+}
+
 static int
 test_one(struct output *o, FILE *out)
 {
@@ -416,10 +431,8 @@ test_one(struct output *o, FILE *out)
 	good = v == OUTPUT_OK || v == OUTPUT_DUPLICATE;
 	fprintf(out, "%s (%s): %s: test alert %s", o->name, o->ops->type,
 	    good ? "ok" : output_verdict_name(v), id);
-	if (answer.text[0] != '\0')
-		fprintf(out, ": %s", answer.text);
-	if (doc.reason[0] != '\0')
-		fprintf(out, ": %s", doc.reason);
+	print_answer(answer.text, out);
+	print_answer(doc.reason, out);
 	fputc('\n', out);
 	buf_fini(&text);
 	return good ? 0 : 1;

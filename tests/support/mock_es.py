@@ -20,6 +20,7 @@ Control, out of band:
   POST /_mock/faults  a JSON list; each _bulk request takes the first away:
     "429" "429:SECONDS" (Retry-After) "503" "401" "403" "400" "413" "404"
     "item429" "item503" "item400" (the first item) "item409"
+    "itemescape" (400, with a reason that a terminal would obey)
     "hang" (no answer) "reset" "truncate" "slow" "html" "garbage" "short"
     "413>N" (stays: refuses every request of more than N documents)
     "ok" (nothing)
@@ -329,6 +330,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "item400":
             return refuse(400, "document_parsing_exception", "[1:20] failed "
                           "to parse field [source.ip] of type [ip]")
+        if fault == "itemescape":
+            return refuse(400, "x\u009b1m", "\u001b[2J\u001b]0;owned\u0007")
         try:
             doc = json.loads(doc_line)
         except ValueError as e:

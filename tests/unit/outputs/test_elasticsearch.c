@@ -507,9 +507,12 @@ output_test_says_what_became_of_it(void **state)
 	out = open_memstream(&text, &len);
 	assert_int_equal(outputs_test(t->outputs, "es", out), 0);
 	assert_int_equal(outputs_test(t->outputs, "nobody", out), -ENOENT);
-	mock_faults(&t->mock, "[\"403\"]");
+	mock_faults(&t->mock, "[\"403\", \"itemescape\"]");
+	assert_int_equal(outputs_test(t->outputs, NULL, out), 1);
 	assert_int_equal(outputs_test(t->outputs, NULL, out), 1);
 	fclose(out);
+	assert_non_null(strstr(text, ": x\\u{009b}1m: \\x1b[2J\\x1b]0;owned"));
+	assert_null(strchr(text, '\033'));
 	assert_non_null(strstr(text, "es (elasticsearch): ok: test alert "
 	    "test-"));
 	assert_non_null(strstr(text, "1 created"));
