@@ -38,3 +38,4 @@ host_tests += %D%/23-calls.sh
 host_tests += %D%/21-crowd.sh
 host_tests += %D%/28-userns.sh
 host_tests += %D%/35-overlay.sh
+host_tests += %D%/26-joined.sh
