@@ -2,7 +2,7 @@
  * flow: the table of flows. One flow per connection, found by its original
  * tuple and zone; a connection that begins anew on the same tuple is a newer
  * generation, and the older one stays for late copies until it is dropped.
- * Packets that are new after the final report are another flow, in its place.
+ * New payload after the final report is another flow, in its place.
  *
  * Here: memory, look-up, eviction, points on the path. What a packet does to
  * a flow is in count.h, what becomes an event in report.h.

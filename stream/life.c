@@ -11,6 +11,8 @@
  * answered after 200 ms and the round trip, RFC 6298 as Linux has it. */
 #define LINGER_MS	300
 #define RESET_MS	800	/* of one that was reset */
+#define LOSSY_MS	1500	/* of one that lost packets: its last ones may be
+				   sent again, the first time after 200 ms */
 #define DELTA_MAX	(UINT32_C(1) << 31)
 
 static uint64_t
@@ -74,6 +76,17 @@ report_evicted(struct tracker *t, uint32_t number)
 	report(t, number, true);
 }
 
+/* Sent again after the final report; the sums of this one hold it. */
+static void
+report_late(struct tracker *t, uint32_t number)
+{
+	const struct flow *f = flow_get(t->flows, number);
+
+	if ((f->bits & FLOW_BIT_ENDED) &&
+	    (f->delta_bytes[0] | f->delta_bytes[1]) != 0)
+		report(t, number, false);
+}
+
 void
 life_evict(void *ctx, uint32_t number)
 {
@@ -84,6 +97,9 @@ life_evict(void *ctx, uint32_t number)
 		f->end = FLOW_END_EVICTED;
 		report_evicted(t, number);
 		t->tally.n[TALLY_FLOW_EVICTED]++;
+	} else if (t->evict_reports > 0) {
+		t->evict_reports--;
+		report_late(t, number);
 	}
 	life_drop(t, number);
 }
@@ -162,7 +178,8 @@ has_news(const struct tracker *t, const struct flow *f)
 static uint32_t
 linger_of(const struct tracker *t, const struct flow *f)
 {
-	uint32_t linger = (f->bits & FLOW_BIT_RST) &&
+	bool lossy = f->extra != NULL && f->extra->again_sum != 0;
+	uint32_t linger = lossy ? LOSSY_MS : (f->bits & FLOW_BIT_RST) &&
 	    (f->sum[0].payload | f->sum[1].payload) != 0 ? RESET_MS : LINGER_MS;
 
 	return linger < t->window_ms ? linger : t->window_ms;
@@ -218,6 +235,7 @@ serve(struct tracker *t, uint32_t number)
 		else
 			serve_open(t, number, idle);
 	} else if (idle >= t->window_ms) {
+		report_late(t, number);
 		life_drop(t, number);
 	} else {
 		flow_set_due(t->flows, number, f->active_ms + t->window_ms);
@@ -267,8 +285,10 @@ life_end_all(struct tracker *t)
 
 	while ((number = flow_next(t->flows, number)) != FLOW_NONE) {
 		f = flow_get(t->flows, number);
-		if (f->bits & FLOW_BIT_ENDED)
+		if (f->bits & FLOW_BIT_ENDED) {
+			report_late(t, number);
 			continue;
+		}
 		f->end = (uint8_t)(life_is_closing(f) ? closing_reason(f) :
 		    FLOW_END_SHUTDOWN);
 		report(t, number, true);
@@ -347,13 +367,26 @@ life_close(struct tracker *t, uint32_t number)
 	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
 }
 
+void
+life_amend(struct tracker *t, uint32_t number)
+{
+	struct flow *f = flow_get(t->flows, number);
+
+	if (f->bits & FLOW_BIT_RST)
+		return;
+	f->bits &= (uint16_t)~FLOW_BIT_ENDED;
+	if (f->end != FLOW_END_REPLACED)
+		f->end = FLOW_END_NONE;
+	flow_set_due(t->flows, number, t->now_ms + LINGER_MS);
+}
+
 /*
  * What was counted stands in the final report. What comes now is a flow of its
  * own, with a start and an id of its own; what is known of sequence numbers
  * and points stays, so that late copies are still known as copies.
  */
 void
-life_reopen(struct tracker *t, uint32_t number, struct wall when, bool alive)
+life_reopen(struct tracker *t, uint32_t number, struct wall when)
 {
 	const uint16_t closing = FLOW_BIT_RST | FLOW_BIT_FIN(0) |
 	    FLOW_BIT_FIN(1) | FLOW_BIT_FIN_ACKED(0) | FLOW_BIT_FIN_ACKED(1);
@@ -362,7 +395,7 @@ life_reopen(struct tracker *t, uint32_t number, struct wall when, bool alive)
 	if (f->bits & FLOW_BIT_RELAY)
 		relay_forget(t, number);
 	flow_begin_again(f, when.ns);
-	f->bits &= (uint16_t)~(FLOW_BIT_ENDED | (alive ? closing : 0));
+	f->bits &= (uint16_t)~(FLOW_BIT_ENDED | closing);
 	if (f->end != FLOW_END_REPLACED)
 		f->end = FLOW_END_NONE;
 	t->tally.n[TALLY_FLOW_MADE]++;

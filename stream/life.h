@@ -55,12 +55,18 @@ void life_close(struct tracker *, uint32_t flow);
 /* A packet with payload came; before: what was unreported until then. */
 void life_news(struct tracker *, uint32_t flow, uint64_t before);
 /*
- * A packet that is no copy came after the final report, at this time. There is
- * one final report of a flow, so what comes from now on is another flow, which
- * ends after the next silence, or when it is alive (payload comes) as any
- * other. Sums are 0 after this.
+ * A packet without new payload came after the final report: one of the close
+ * that was sent again. There will be another final report of the same flow,
+ * which replaces the first. Of a flow that was reset, whose other end may send
+ * for long, it is told once, when the flow leaves the table, in a report that
+ * is not final.
  */
-void life_reopen(struct tracker *, uint32_t flow, struct wall when, bool alive);
+void life_amend(struct tracker *, uint32_t flow);
+/*
+ * New payload came after the final report, at this time: what comes from now
+ * on is another flow, which ends as any other. Sums are 0 after this.
+ */
+void life_reopen(struct tracker *, uint32_t flow, struct wall when);
 /* A new connection began on the tuple of this one. */
 void life_replace(struct tracker *, uint32_t flow);
 /*

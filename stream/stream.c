@@ -159,7 +159,7 @@ add_new(struct stream *s, uint32_t number, unsigned dir,
 	life_news(&s->t, number, before);
 }
 
-/* After the final report, which does not hold this packet. opened: the bits
+/* New payload after the final report, which does not hold it. opened: the bits
  * before it came. */
 static void
 begin_again(struct stream *s, uint32_t number, unsigned dir, unsigned point,
@@ -169,7 +169,7 @@ begin_again(struct stream *s, uint32_t number, unsigned dir, unsigned point,
 	struct flow *f = flow_get(s->t.flows, number);
 	uint16_t fresh = (uint16_t)(f->bits & ~opened);
 
-	life_reopen(&s->t, number, c->when, r->payload != 0);
+	life_reopen(&s->t, number, c->when);
 	f->bits |= fresh;
 	f->tcp_flags[dir] = d->tcp_flags;
 	if (point != FLOW_POINTS)
@@ -278,7 +278,9 @@ count_copy(struct stream *s, struct place_found found, const struct decoded *d,
 	s->t.tally.n[TALLY_FLOW_NEW] += r.packet;
 	s->t.tally.n[TALLY_FLOW_COPY] += !r.packet;
 	s->t.tally.n[TALLY_FLOW_DELIVERED] += c->copies;
-	if ((opened & FLOW_BIT_ENDED) && (r.packet || r.payload != 0))
+	if ((opened & FLOW_BIT_ENDED) && r.packet && r.payload == 0)
+		life_amend(&s->t, found.flow);
+	if ((opened & FLOW_BIT_ENDED) && r.payload != 0)
 		begin_again(s, found.flow, dir, point, d, c, &r, opened);
 	f->copies += c->copies - r.packet;
 	if (r.packet || r.payload != 0) {
