@@ -13,6 +13,8 @@
 
 #define SHOWN	2	/* of a group before the rest is folded */
 #define LOOSE	20	/* groups that differ only in their peers */
+#define DETAIL_LINES	4	/* of what belongs to a node */
+#define DETAIL_ROOM	24	/* columns; with less it is cut */
 
 struct marks {
 	const char	*more, *last, *bar, *none, *dots;
@@ -40,6 +42,7 @@ struct printer {
 	struct map		*groups;	/* NULL: nothing is folded */
 	struct buf		 line, prefix;
 	size_t			 left;		/* columns before the tree */
+	size_t			 detail;	/* where it begins in line */
 };
 
 static struct group_key
@@ -255,6 +258,59 @@ begin_detail(struct printer *p)
 {
 	pad_to(&p->line, p->left);
 	buf_add_str(&p->line, buf_text(&p->prefix));
+	p->detail = p->line.len;
+}
+
+/* Bytes of the words that fit into so many columns, of one at least. */
+static size_t
+words_in(const char *text, size_t width)
+{
+	size_t len = strcspn(text, " "), next;
+	struct buf some;
+
+	buf_init(&some, 0);
+	while (text[len] != '\0') {
+		next = len + 1 + strcspn(text + len + 1, " ");
+		buf_reset(&some);
+		buf_add(&some, text, next);
+		if (termtext_width(buf_text(&some)) > width)
+			break;
+		len = next;
+	}
+	buf_fini(&some);
+	return len;
+}
+
+/* The line as several where it is wider than the terminal: who asked for it
+ * stands at its end. */
+static int
+put_detail(struct printer *p)
+{
+	size_t columns = p->conf->env->columns, n, len;
+	size_t before = p->left + termtext_width(buf_text(&p->prefix));
+	const char *text;
+	struct buf whole;
+	int err = 0;
+
+	if (columns < before + DETAIL_ROOM)	/* also 0: not cut at all */
+		return put_line(p);
+	buf_init(&whole, 0);
+	buf_add_str(&whole, buf_text(&p->line) + p->detail);
+	text = buf_text(&whole);
+	for (n = 1; err == 0 && *text != '\0'; n++) {
+		buf_reset(&p->line);
+		begin_detail(p);
+		if (n > 1)
+			buf_add_str(&p->line, "  ");
+		len = n == DETAIL_LINES ? strlen(text) :
+		    words_in(text, columns - before - (n > 1 ? 2 : 0));
+		buf_add(&p->line, text, len);
+		text += len;
+		text += strspn(text, " ");
+		err = put_line(p);
+	}
+	buf_fini(&whole);
+	return err;
 }
 
 static void
@@ -301,7 +357,7 @@ print_peers(struct printer *p, const struct tree_node *n)
 		if (q->unsure > 0)
 			buf_printf(&p->line, " (%u may be another "
 			    "process's)", q->unsure);
-		err = put_line(p);
+		err = put_detail(p);
 	}
 	return err;
 }
@@ -318,7 +374,7 @@ print_entry(struct printer *p, const struct tree_node *n)
 	add_text(p, e->kind);
 	if (e->pid == 0) {
 		buf_add_str(&p->line, ", who asked is not known");
-		return put_line(p);
+		return put_detail(p);
 	}
 	buf_add_str(&p->line, " asked for by ");
 	if (e->user != 0)
@@ -339,7 +395,7 @@ print_entry(struct printer *p, const struct tree_node *n)
 		buf_add_str(&p->line, ": ");
 		add_text(p, e->command);
 	}
-	return put_line(p);
+	return put_detail(p);
 }
 
 static int
@@ -352,7 +408,7 @@ print_alert(struct printer *p, const struct tree_node *n)
 	add_text(p, n->alert);
 	if (n->alerts > 1)
 		buf_printf(&p->line, " (and %u more)", n->alerts - 1);
-	return put_line(p);
+	return put_detail(p);
 }
 
 static int

@@ -330,6 +330,37 @@ hostile_arguments_stay_on_their_line(void **state)
 		assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
 }
 
+/* Who asked for it, and with which words, stands there on a narrow terminal
+ * too; not for ever. */
+static void
+details_are_not_cut_where_words_end(void **state)
+{
+	static const char *const words[] = { "exec", "alice", "(pid", "77,",
+		"uid", "1000,", "session", "confidence", "high:",
+		"/usr/bin/docker", "web", "one", "three", "five" };
+	struct state *t = *state;
+	const char *p, *end;
+	size_t i;
+
+	EXEC(10, "p1", 100, NULL, 50, "sh", "\"entry\":{\"kind\":\"exec\","
+	    "\"exec_id\":\"e1\",\"confidence\":\"high\",\"by\":{\"pid\":77,"
+	    "\"user\":\"alice\",\"auid\":1000,\"ses\":3,\"command_line\":"
+	    "\"/usr/bin/docker exec web one two three four five\"}}");
+	t->env.tty = true;
+	for (t->env.columns = 200; t->env.columns >= 100; t->env.columns--) {
+		assert_int_equal(RUN(t, "tree", "web"), 0);
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (!has(t, words[i]))
+				fail_msg("lacks %s in:\n%s", words[i], t->out);
+		for (p = t->out; (end = strchr(p, '\n')) != NULL; p = end + 1)
+			assert_true(end - p <= t->env.columns);
+	}
+	for (; t->env.columns > 20; t->env.columns--) {
+		assert_int_equal(RUN(t, "tree", "web"), 0);
+		assert_true(lines(t) <= 2 + 4);
+	}
+}
+
 static void
 parents_in_a_circle_end(void **state)
 {
@@ -430,6 +461,7 @@ main(void)
 		SHELF_TEST(a_pid_is_the_last_process_that_had_it),
 		SHELF_TEST(who_is_only_a_parent_is_said_to_be),
 		SHELF_TEST(hostile_arguments_stay_on_their_line),
+		SHELF_TEST(details_are_not_cut_where_words_end),
 		SHELF_TEST(parents_in_a_circle_end),
 		SHELF_TEST(executing_again_is_the_same_process),
 		cmocka_unit_test(what_finds_no_room_is_counted),
