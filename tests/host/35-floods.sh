@@ -107,12 +107,16 @@ diag "flows $(ledger stream.flow flows), packets $(ledger stream.flow packets)"
 ok "what was evicted is counted" \
     test "$(ledger stream.flow flows_evicted)" -gt 0
 # Some more are neighbour discovery and the like; one datagram counted twice
-# in a thousand would be 400.
+# in a thousand would be 400. Where events of conntrack overran, which status
+# says, an entry of the flood may be gone before the table is read again: its
+# translated copy stands alone then. One in a hundred at most.
+slack=200
+(($(ledger conntrack.messages overruns) == 0)) || slack=$((2 * ports / 100))
 others=$(awk '{ n += $8 + $10 } END { print n + 0 }' "$tmp/final")
 noise=$(($(ledger stream.flow packets) - 2 * ports - others))
 diag "packets beside the floods and the other container: $noise"
 ok "every packet of the floods was counted once" \
-    test $noise -ge 0 -a $noise -lt 200
+    test $noise -ge 0 -a $noise -lt $slack
 ok "memory is bounded: below 400 MiB" test "$(memory VmHWM)" -lt 400
 agent_stop
 is "SIGTERM ends the agent with status" $? 0
