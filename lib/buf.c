@@ -109,9 +109,8 @@ buf_add_char(struct buf *b, char c)
 		*p = c;
 }
 
-size_t
-buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
-    size_t least)
+static inline size_t
+write_digits(char *out, uint64_t v, unsigned base, size_t least)
 {
 	char digits[BUF_DIGITS];
 	size_t n = 0;
@@ -126,6 +125,15 @@ buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
 		out[i] = digits[n - 1 - i];
 	out[n] = '\0';
 	return n;
+}
+
+size_t
+buf_digits(char out[static BUF_DIGITS], uint64_t v, unsigned base,
+    size_t least)
+{
+	/* To divide by ten is to multiply, if the compiler knows it is ten. */
+	return base == 10 ? write_digits(out, v, 10, least) :
+	    write_digits(out, v, base, least);
 }
 
 void
