@@ -202,10 +202,25 @@ event_bytes(const struct event *e)
 	return arena_used(e->arena);
 }
 
+/* Who enriches a held event again mostly writes what is there already. */
+static bool
+has_text(const struct event *e, enum field_id id, const char *s, size_t len)
+{
+	const struct event_value *v;
+
+	if (e->at[id] == 0)
+		return false;
+	v = &e->values[e->at[id] - 1];
+	return !v->missing && v->str.len == len &&
+	    (len == 0 || memcmp(v->str.text, s, len) == 0);
+}
+
 void
 event_set_str(struct event *e, enum field_id id, const char *s, size_t len)
 {
 	check(e, id, FIELD_TYPE_STR);
+	if (has_text(e, id, s, len))
+		return;
 	put_str(e, id, arena_memdup(e->arena, s, len), len);
 }
 
