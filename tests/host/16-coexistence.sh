@@ -101,8 +101,8 @@ ok "auditd alone logs what its rule says" wait_for 10 logged_all first
 limit=$(auditctl -s | awk '$1 == "backlog_limit" { print $2 }')
 ok "doctor: who has audit, what that costs, what to do" doctor_says \
     "note  audit +process $auditd_pid is the audit daemon: .*can lose.*stop it"
-ok "doctor: what packets would be captured with" grep -qx \
-    'good  packets *capture.source auto: the ring is taken' "$tmp/doctor"
+ok "doctor: packets are switched off here" grep -q \
+    '^note  packets *capture.enabled is off' "$tmp/doctor"
 ok "the agent starts beside auditd" agent_start
 is "auditd stays the audit daemon" "$(audit_owner)" "$auditd_pid"
 ok "status: multicast, and whose the audit daemon is" \

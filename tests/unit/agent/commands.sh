@@ -262,6 +262,14 @@ run 0 "rules list" rules list
 says "rules list: a rule of ours" "$out" ".*TM-CTR-001.*"
 run 64 "rules with an unknown verb" rules frobnicate
 
+# What it finds is this machine's affair.
+for source in auto ring pcap; do
+	TALLYMAN_CAPTURE_SOURCE=$source "$tallyman" doctor \
+	    -c "$tmp/empty.yaml" >"$tmp/out" 2>/dev/null
+	says "doctor: what capture.source $source takes" "$(cat "$tmp/out")" \
+	    "[a-zA-Z]+ +packets +capture.source $source: .+"
+done
+
 # --- outputs ----------------------------------------------------------------
 
 run 64 "output without a verb" output
