@@ -10,7 +10,7 @@
 # shellcheck disable=SC2317,SC2034 # ok and wait_for call the functions
 
 host_shares=1
-host_need jq
+host_need jq conntrack
 host_need_agent
 
 image='tallyman-test/base:1'
@@ -35,16 +35,17 @@ gateway=$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' second)
 docker run -d --name eager $image sh -c "for i in 1 2 3 4 5; do
     until traffic udp-from eth\$i $gateway 2220\$i; do :; done; done
     exec sleep 1000" >/dev/null
-eager_sent() {
-	(($(docker logs eager 2>/dev/null | wc -l) >= $1))
+# What waits for an answer of ARP when its interface goes is never sent.
+eager_arrived() {
+	on_host conntrack -L -p udp --orig-port-dst "2220$1" 2>/dev/null |
+	    grep -q dport
 }
 for i in 1 2 3 4 5; do
 	docker network connect second eager
-	wait_for 10 eager_sent $i
+	! wait_for 10 eager_arrived $i || echo $i >>"$tmp/arrived"
 	docker network disconnect second eager
 done
-is "a network was joined five times, and at once sent to" \
-    "$(docker logs eager 2>/dev/null | wc -l)" 5
+ok "a network was joined, and at once sent to" test -s "$tmp/arrived"
 
 # Docker keeps bridges apart: no other interface than the caller's sees it.
 docker run -d --name caller $image sh -c 'p=40000; while [ $p -lt 60000 ]; do
@@ -84,7 +85,7 @@ collect() {
 }
 all_there() {
 	collect && (($(awk '$6 == "true" { print $2 }' "$tmp/flows" |
-	    sort -u | wc -l) >= 5 + $(wc -l <"$tmp/called")))
+	    sort -u | wc -l) >= $(cat "$tmp/arrived" "$tmp/called" | wc -l)))
 }
 ok "each datagram's flow got its final report" wait_for 30 all_there
 is "every report on what was sent at once has its container" \
