@@ -18,6 +18,7 @@
 #include "lib/mono.h"
 #include "stream/stream.h"
 
+#define MANY_FLOWS	10000	/* whose memory can be told by pages */
 #define BATCH	64
 #define CAPTURED 128
 #define POINTS	3
@@ -204,6 +205,13 @@ noted(struct ledger *ledger, const char *what)
 	    what));
 }
 
+/* Of each of n, by what is resident; a page more or less would show in few. */
+static long
+share(size_t before, size_t after, size_t n)
+{
+	return ((long)after - (long)before) / (long)n;
+}
+
 static int
 run(const char *name, struct bench b)
 {
@@ -215,7 +223,7 @@ run(const char *name, struct bench b)
 	struct ledger *ledger = ledger_new();
 	struct pipeline *pipeline = pipeline_new(ledger, &clock);
 	uint64_t expected = (uint64_t)b.flows * b.rounds;
-	size_t flow, round, before, aliases, batches, datagrams = 0;
+	size_t flow, round, before, aliases, batches, first = 0, second = 0;
 	unsigned point;
 
 	batches = (b.flows + BATCH - 1) / BATCH * b.rounds;
@@ -236,22 +244,24 @@ run(const char *name, struct bench b)
 		for (flow = 0; flow < b.flows; flow += BATCH)
 			feed(&b, flow, round);
 		if (round == 1 && b.proto != IPPROTO_TCP)
-			datagrams = resident() - datagrams;
+			second = resident();
 		if (round != 0)
 			continue;
 		/* Making flows is another cost. */
-		datagrams = resident();
+		first = resident();
 		printf("%s: %zu flows: %llu ns for the three copies of the "
-		    "first packet; memory of each alias %zu B, of each flow "
-		    "with its first packet %zu B\n", name, b.flows,
-		    (unsigned long long)(b.total_ns / b.flows),
-		    (aliases - before) / b.flows,
-		    (datagrams - aliases) / b.flows);
+		    "first packet\n", name, b.flows,
+		    (unsigned long long)(b.total_ns / b.flows));
 		b.n_batches = 0;
 	}
-	if (b.proto != IPPROTO_TCP)
-		printf("%s: memory of a datagram in the window %zu B\n", name,
-		    datagrams / b.flows);
+	if (b.flows >= MANY_FLOWS)
+		printf("%s: memory of each alias %ld B, of each flow with its "
+		    "first packet %ld B\n", name,
+		    share(before, aliases, b.flows),
+		    share(aliases, first, b.flows));
+	if (b.flows >= MANY_FLOWS && second != 0)
+		printf("%s: memory of a datagram in the window %ld B\n", name,
+		    share(first, second, b.flows));
 	print(name, &b);
 	stream_tick(b.stream);
 	if (noted(ledger, "packets") != expected ||
