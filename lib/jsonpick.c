@@ -260,3 +260,18 @@ jsonpick_is(const struct jsonpick *v, const char *string)
 	return v->text != NULL && v->is_string && strlen(string) == v->len &&
 	    memcmp(v->text, string, v->len) == 0;
 }
+
+bool
+jsonpick_wall(const struct jsonpick *v, struct wall *out)
+{
+	static const struct wall none;
+	char stamp[64];
+
+	/* wall_parse takes spans, too, which are shorter. */
+	if (v->text == NULL || v->len < sizeof("0000-00-00T00:00:00Z") - 1 ||
+	    v->len >= sizeof(stamp))
+		return false;
+	memcpy(stamp, v->text, v->len);
+	stamp[v->len] = '\0';
+	return wall_parse(stamp, none, out) == 0;
+}

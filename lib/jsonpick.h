@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/mono.h"
+
 #define JSONPICK_PATHS	32	/* at most in one call */
 #define JSONPICK_LEVELS	8	/* names in one path */
 
@@ -39,5 +41,7 @@ int jsonpick(const char *text, size_t len, const char *const paths[],
 /* A whole number, saturated; 0 for everything else. */
 int64_t jsonpick_int(const struct jsonpick *);
 bool jsonpick_is(const struct jsonpick *, const char *string);
+/* A moment in RFC 3339; false, and *out untouched, for everything else. */
+bool jsonpick_wall(const struct jsonpick *, struct wall *out);
 
 #endif

@@ -200,19 +200,6 @@ sum(const struct jsonpick *one, const struct jsonpick *other)
 	    &total) ? INT64_MAX : total;
 }
 
-static bool
-read_wall(const struct jsonpick *v, struct wall *out)
-{
-	static const struct wall none;
-	char stamp[64];
-
-	if (v->len == 0 || v->len >= sizeof(stamp))
-		return false;
-	memcpy(stamp, v->text, v->len);
-	stamp[v->len] = '\0';
-	return wall_parse(stamp, none, out) == 0;
-}
-
 int64_t
 flow_filter_key(enum flow_filter_sort sort,
     const struct flow_filter_facts *facts)
@@ -224,8 +211,8 @@ flow_filter_key(enum flow_filter_sort sort,
 	switch (sort) {
 	case FLOW_FILTER_STARTED:
 	case FLOW_FILTER_AGE:
-		if (!read_wall(&v[START], &start))
-			(void)read_wall(&v[TIME], &start);
+		if (!jsonpick_wall(&v[START], &start))
+			(void)jsonpick_wall(&v[TIME], &start);
 		return sort == FLOW_FILTER_AGE ? -start.ns : start.ns;
 	case FLOW_FILTER_LASTED:
 		return jsonpick_int(&v[LASTED]);

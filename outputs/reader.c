@@ -40,20 +40,14 @@ static void
 find_begin(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
 	static const char *const start[] = { "event.start" };
-	static const struct wall none;
 	const char *text = (const char *)sqlite3_value_text(args[0]);
 	size_t len = (size_t)sqlite3_value_bytes(args[0]);
 	struct jsonpick got;
 	struct wall when;
-	char stamp[64];
 
-	(void)n;
-	if (jsonpick(text, len, start, 1, &got) != 0 || got.text == NULL ||
-	    got.len >= sizeof(stamp))
-		return;		/* NULL */
-	memcpy(stamp, got.text, got.len);
-	stamp[got.len] = '\0';
-	if (wall_parse(stamp, none, &when) == 0)
+	(void)n;		/* without a result it is NULL */
+	if (jsonpick(text, len, start, 1, &got) == 0 &&
+	    jsonpick_wall(&got, &when))
 		sqlite3_result_int64(ctx, when.ns);
 }
 

@@ -115,6 +115,7 @@ enter(struct place *p, size_t id)
 	    p->at->object[same] == to->object[same])
 		same++;
 	leave = p->at->depth - same;
+	_Static_assert(OBJECTS_MAX == 6, "as many as there are braces below");
 	buf_add(p->out, &"}}}}}},"[OBJECTS_MAX - leave], leave + 1);
 	buf_add(p->out, to->text + to->from[same],
 	    to->len - (size_t)to->from[same]);

@@ -1,11 +1,12 @@
 /*
  * Any bytes: what is taken must write back as a document that is taken again
- * and says the same.
+ * and says the same; what is picked out of it stands in it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/json.h"
+#include "lib/jsonpick.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -92,10 +93,32 @@ check(const char *text, size_t len, int flags)
 	buf_fini(&second);
 }
 
+static void
+pick(const char *text, size_t len)
+{
+	static const char *const paths[] = { "a", "b.c", "event.start", "" };
+	enum { N = sizeof(paths) / sizeof(paths[0]) };
+	struct jsonpick got[N];
+	struct wall when;
+
+	if (jsonpick(text, len, paths, N, got) != 0)
+		return;
+	for (size_t i = 0; i < N; i++) {
+		if (got[i].text == NULL)
+			continue;
+		if (got[i].text < text || got[i].len > len ||
+		    (size_t)(got[i].text - text) > len - got[i].len)
+			abort();
+		(void)jsonpick_int(&got[i]);
+		(void)jsonpick_wall(&got[i], &when);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check((const char *)data, size, 0);
 	check((const char *)data, size, JSON_LAX);
+	pick((const char *)data, size);
 	return 0;
 }

@@ -78,6 +78,24 @@ numbers_saturate(void **state)
 }
 
 static void
+reads_moments(void **state)
+{
+	static const char *const wanted[] = { "t", "u", "v", "w" };
+	static const char doc[] = "{\"t\":\"1970-01-01T00:00:02.5Z\","
+	    "\"u\":\"5m\",\"v\":\"\"}";
+	struct jsonpick got[4];
+	struct wall when = { 7 };
+
+	(void)state;
+	assert_int_equal(jsonpick(doc, strlen(doc), wanted, 4, got), 0);
+	for (size_t i = 1; i < 4; i++)
+		assert_false(jsonpick_wall(&got[i], &when));
+	assert_int_equal(when.ns, 7);
+	assert_true(jsonpick_wall(&got[0], &when));
+	assert_int_equal(when.ns, 5 * MONO_S / 2);
+}
+
+static void
 refuses_what_it_does_not_understand(void **state)
 {
 	static const char *const bad[] = { "", "[]", "{", "{\"x\"", "{\"x\":",
@@ -172,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(picks_by_path),
 		cmocka_unit_test(numbers_saturate),
+		cmocka_unit_test(reads_moments),
 		cmocka_unit_test(refuses_what_it_does_not_understand),
 		cmocka_unit_test(agrees_with_the_parser)
 	};
