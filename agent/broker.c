@@ -246,8 +246,9 @@ read_proc(struct broker *b, const struct wire_request *req)
 	int n = procfs_read(req->pid, b->aside, b->proc, &stuck);
 
 	if (stuck)
-		log_limited(&b->stuck, LOG_WARNING, "process %u keeps its "
-		    "memory locked: its command line is not read", req->pid);
+		log_limited(&b->stuck, LOG_WARNING, "the command line of "
+		    "process %u could not be read in time and is left out: it, "
+		    "or one before it, may keep its memory locked", req->pid);
 	reply_noted(b, req, n < 0 ? n : 0, b->proc, n < 0 ? 0 : (size_t)n, -1,
 	    stuck ? WIRE_STUCK : 0);
 }

@@ -26,7 +26,7 @@ enum procfs_part {
 
 /*
  * Bytes written to out (PROCFS_BYTES of room), or -ESRCH when the process is
- * gone. *stuck: cmdline is empty because the process keeps its memory locked.
+ * gone. *stuck: cmdline is empty because it did not come in time, see aside.h.
  */
 int procfs_read(uint32_t pid, struct aside *, void *out, bool *stuck);
 
